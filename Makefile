@@ -6,7 +6,7 @@ CHECKS := .venv-check
 WORKERS ?= 4
 PYTEST := -m pytest
 PARALLEL := -n $(WORKERS) --dist worksteal
-# Of the parameters of each test, the interpreters after the first run one in so many, each others.
+# Of the parameters of each test, each interpreter after the first runs every Nth, and each a different part.
 ONE_IN ?= 3
 # In CI, a test that fails beside others is run once more by itself, and reported if it passes then.
 CACHE = -o cache_dir=$(1)/pytest-cache

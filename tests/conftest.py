@@ -31,7 +31,7 @@ hypothesis.settings.load_profile("windsock")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --one-in."""
-    text = "run one in so many of the parameters of each test; which, depends on the version of Python"
+    text = "run every Nth of the parameters of each test; which ones depends on the version of Python"
     parser.addoption("--one-in", type=int, default=1, metavar="N", help=text)
 
 

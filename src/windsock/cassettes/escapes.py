@@ -18,7 +18,7 @@ NAMED = {"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 BYTES = {each[1:].encode(): bytes([ord(character)]) for character, each in NAMED.items()}
 LINE_ENDS = ((rb"\r", b"\r"), (rb"\n", b"\n"), (rb"\t", b"\t"))
 MOST_ESCAPED = 4
-"""Data of which more than one in so many bytes would be escaped is written as hexadecimal digits."""
+"""Data is written as hexadecimal digits if more than one byte in this number would be escaped."""
 ESCAPE = re.compile(rb"\\(x[0-9a-f]{2}|<redacted \d+>|.)")
 REDACTED = re.compile(rb"\\<redacted (\d+)>")
 

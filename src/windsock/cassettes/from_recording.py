@@ -35,7 +35,7 @@ ENDS = {
 LARGEST = 64 * 1024
 """The most bytes of a line without framing..."""
 PAUSE = 0.05
-"""...whose data came without a pause of so many seconds."""
+"""...whose data came without a pause of this number of seconds."""
 
 
 def lines_of(

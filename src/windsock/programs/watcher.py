@@ -8,12 +8,17 @@ it does not depend on the thread that started a program, reaches the children of
 from __future__ import annotations
 
 import contextlib
+import math
+import signal
 
-from windsock.net.system import os, threading
+from windsock.net.system import monotonic, os, sleep, threading
 
 __all__ = ["MARK", "SHELL", "announcer", "close", "forget", "mark", "remember"]
 
 SHELL = "/bin/sh"
+LAST_WORK = 10.0
+"""Seconds in which the watcher has to end once its pipe has; after that it is killed."""
+POLL = 0.001
 MARK = "WINDSOCK_PROGRAM"
 """The environment variable by which the processes of programs are known."""
 SCRIPT = """
@@ -114,7 +119,16 @@ def _close() -> None:
         os.close(_State.writer)
         _State.writer = -1
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(_State.pid, 0)
+            _reap(_State.pid)
+
+
+def _reap(pid: int) -> None:
+    until = monotonic() + LAST_WORK
+    while os.waitpid(pid, os.WNOHANG)[0] == 0:
+        if monotonic() > until:
+            os.kill(pid, signal.SIGKILL)
+            until = math.inf
+        sleep(POLL)
 
 
 def _leave_to_parent() -> None:

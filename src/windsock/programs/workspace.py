@@ -67,7 +67,7 @@ class Workspace:
 
     @contextlib.contextmanager
     def launch(self) -> Iterator[Launch]:
-        """Give what is to be started; sockets that are passed to it are closed here afterwards."""
+        """Give the launch of the program; sockets that are passed to it are closed here afterwards."""
         options = self._options
         self._remove_stale_sockets()
         with contextlib.ExitStack() as stack:

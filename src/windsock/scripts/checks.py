@@ -45,7 +45,7 @@ def checked_bytes(method: str, data: object) -> bytes:
 
 
 def wanted(given: object) -> str:
-    """Return what is to be sent instead of something that has no bytes."""
+    """Return, in words, what a test should send instead of something that has no bytes."""
     if isinstance(given, MessagePattern):
         return "that is a pattern, which matches messages; expected a message, or bytes"
     return "expected bytes; encode text first"
