@@ -14,7 +14,7 @@ ALONE = $(if $(CI),|| bash .ci/alone $(1))
 # Where forked children do what nobody else does; measured by themselves, since saving figures slows each child down.
 FORKS := tests/clients tests/fakes tests/taps tests/recording/test_channel.py -k forking
 
-.PHONY: help demo test fuzz tests check lint types arrows coverage interpreters lowest conformance bench clean
+.PHONY: help demo test fuzz tests check lint types arrows coverage interpreters lowest conformance bench package clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,8 +65,11 @@ conformance: ## the interpreters' own tests, with windsock.servers in the place 
 bench: .venv-bench/ready ## figures, side by side with their peers
 	.venv-bench/bin/python -m benchmarks
 
+package: .venv-package/ready ## the wheel and the sdist in dist/, checked and tried in an empty environment
+	bash .ci/package $(PYTHON) .venv-package
+
 clean: ## remove what the other targets have made
-	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.*
+	rm -rf .venv .venv-* dist .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/ready: pyproject.toml
@@ -77,3 +80,6 @@ $(CHECKS)/ready: pyproject.toml
 
 .venv-bench/ready: pyproject.toml
 	bash .ci/venv $(PYTHON) .venv-bench bench
+
+.venv-package/ready: pyproject.toml
+	bash .ci/venv $(PYTHON) .venv-package package

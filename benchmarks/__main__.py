@@ -24,6 +24,7 @@ BENCHMARKS = {
     "idle": ("benchmarks.idle", "what idle connections take in memory"),
     "proxy": ("benchmarks.proxy", "a proxy without faults beside others, and how exact its faults are"),
     "unused": ("benchmarks.unused", "what the plugin costs where it is not used"),
+    "dependencies": ("benchmarks.dependencies", "what each dependency costs a process that imports it"),
     "page": ("benchmarks.page", "an HTML page of 10,000 events: written, opened, scrolled"),
     "house": ("benchmarks.house", "sizes, circles, private accesses and doubles of the code itself"),
     "captures": ("benchmarks.captures", "a transcript of many events, and a capture of a gigabyte"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parent
-NOT_CHECKED_FOR_LEAKS = {"docs", "findings", "neighbours", "plugin", "programs"}
+NOT_CHECKED_FOR_LEAKS = {"docs", "findings", "neighbours", "packaging", "plugin", "programs"}
 """Folders whose tests run other tests, which are checked in there, or programs, with a check of their own."""
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell has it ignored by what it runs in the background
