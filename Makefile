@@ -5,6 +5,8 @@ CHECKS := .venv-check
 # Most tests wait for something rather than compute: more workers than cores are worth it. WORKERS=0: one after the other.
 WORKERS ?= 4
 PYTEST := -m pytest
+# The many processes of the tests import what the first of them has compiled, wherever the setting came from.
+unexport PYTHONDONTWRITEBYTECODE
 PARALLEL := -n $(WORKERS) --dist worksteal
 # Of the parameters of each test, each interpreter after the first runs every Nth, and each a different part.
 ONE_IN ?= 3
@@ -23,11 +25,11 @@ demo: $(VENV)/ready ## real clients against servers in fixtures, and what was re
 	$(VENV)/bin/python $(PYTEST) examples -q
 
 test: $(VENV)/ready ## the test-suite
-	$(VENV)/bin/python $(PYTEST) -q $(PARALLEL) $(call CACHE,$(VENV)) $(call ALONE,$(VENV))
+	bash .ci/timed $@ $(VENV)/bin/python $(PYTEST) -q $(PARALLEL) $(call CACHE,$(VENV)) $(call ALONE,$(VENV))
 
 FUZZED := $(addprefix tests/protocols/test_,redis.py dns.py http.py mqtt.py postgresql.py smtp.py websocket.py)
 fuzz: $(VENV)/ready ## 100,000 mutated messages for each test of the decoders, in a few minutes
-	WINDSOCK_EXAMPLES=50000 $(VENV)/bin/python $(PYTEST) -q -n 2 tests/protocols/test_fuzz.py $(FUZZED)
+	WINDSOCK_EXAMPLES=50000 bash .ci/timed $@ $(VENV)/bin/python $(PYTEST) -q -n 2 tests/protocols/test_fuzz.py $(FUZZED)
 
 check: lint types arrows interpreters ## all that must hold before a change lands
 
