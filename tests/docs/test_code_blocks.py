@@ -51,6 +51,12 @@ PASSING = [block for block in blocks("python") if "def test_" in block.code and 
 SCRIPTS = [block for block in blocks("python") if "def test_" not in block.code]
 PYTEST_ASYNCIO = ("-p", "asyncio", "-o", "asyncio_default_fixture_loop_scope=function")
 """It warns if its option is not set."""
+NO_DEADLINE = """import hypothesis
+
+hypothesis.settings.register_profile("pages", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("pages")
+"""
+"""No test is judged by the clock of a busy machine."""
 OPTIONS: dict[str, Sequence[str]] = {
     "asyncio.md": PYTEST_ASYNCIO,
     "neighbours.md": ["-p", "socket", "--disable-socket", "--allow-unix-socket"],
@@ -74,6 +80,7 @@ def module_of(block: CodeBlock) -> str:
 
 def outcomes(directory: Path) -> dict[str, list[str]]:
     """Run all blocks in a directory, in one run; return what became of each test, by module."""
+    (directory / "conftest.py").write_text(NO_DEADLINE)
     for block in PASSING:
         (directory / f"{module_of(block)}.py").write_text(block.code)
     report = directory / "report.xml"
