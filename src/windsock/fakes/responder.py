@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from windsock.fakes import patterns
 from windsock.fakes.counters import Counters
@@ -21,10 +21,28 @@ from windsock.fakes.unexpected import unexpected_message
 from windsock.recording import Framing, is_framed, protocol_of
 
 if TYPE_CHECKING:
-    from windsock.fakes.shared_replies import HalfReplies
-    from windsock.protocols.protocol import Protocol
+    from windsock.protocols.protocol import Protocol as MessageProtocol
 
 __all__ = ["Responder"]
+
+
+class FurtherReplies(Protocol):
+    """Replies of more than one fake, for messages that a fake has no reply of its own for; false if there are none."""
+
+    def __bool__(self) -> bool: ...
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules, in the order in which they are tried."""
+        ...
+
+    def answer(self, message: bytes, origin: Origin) -> Answer | None:
+        """Return the reply to a message; None for nothing. Raises UnexpectedMessage."""
+        ...
+
+    def unmet(self) -> list[str]:
+        """Return descriptions of the rules and replies that were not used."""
+        ...
 
 
 class Responder:
@@ -47,7 +65,7 @@ class Responder:
         self.is_datagram = is_datagram
         self._has_messages = is_datagram or is_framed(framing)
         self.plays_too = False
-        self.shared: HalfReplies | None = None
+        self.shared: FurtherReplies | None = None
         """The replies that it shares with another fake, which come after its own."""
         self._rules: list[Rule] = []
         self._queue: Queue | None = None
@@ -61,7 +79,7 @@ class Responder:
         """The shared rules that messages could reach in a part."""
 
     @property
-    def protocol(self) -> Protocol | None:
+    def protocol(self) -> MessageProtocol | None:
         """The protocol of the messages, if they have one."""
         return protocol_of(self._framing)
 
@@ -304,7 +322,7 @@ class Responder:
             self.unexpected(message, origin)
         return None
 
-    def _of_both(self, shared: HalfReplies, message: bytes, origin: Origin) -> Answer | None:
+    def _of_both(self, shared: FurtherReplies, message: bytes, origin: Origin) -> Answer | None:
         try:
             return shared.answer(message, origin)
         except UnexpectedMessage:
