@@ -78,9 +78,8 @@ class Acceptances:
                 return True
             if self._is_stopped or self.fake.plays_on(connection, client_address):
                 return False
-            claim = next(
-                (each for each in self._claims if self._arrival_of(each) is None and each.fits(connection)), None
-            )
+            taken = {each.claim for each in self._arrivals}
+            claim = next((each for each in self._claims if each not in taken and each.fits(connection)), None)
             if claim is None and not (self._keeps_all or self.fake.never_speaks):
                 return False
             kind = DatagramArrival if isinstance(request, tuple) else StreamArrival
