@@ -127,13 +127,7 @@ class Fake:
         """Return the rules with their states, one a line; nothing if no rule names a state."""
         return self._responder.state_table()
 
-    def reply(
-        self,
-        data: Replied,
-        *,
-        times: int | None = 1,
-        **delivery: Unpack[Delivery],
-    ) -> None:
+    def reply(self, data: Replied, *, times: int | None = 1, **delivery: Unpack[Delivery]) -> None:
         """Answer the next message, whatever it is; the next `times` messages, or all of them with None.
 
         For the other options, see Rule.reply.

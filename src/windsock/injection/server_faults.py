@@ -22,17 +22,16 @@ from windsock.faults import options as fault_options
 from windsock.faults.never_fired import FaultNeverFired, said
 from windsock.faults.options import FaultGroup
 from windsock.injection.accept import AcceptFaults
+from windsock.injection.checks import check_fault, why_not_there
 from windsock.injection.datagrams import RelayedDatagrams
-from windsock.injection.handshake import Handshakes, check_handshake_fault
+from windsock.injection.handshake import Handshakes
 from windsock.injection.listener import FaultyListener
-from windsock.injection.process import Processes, check_process_fault
+from windsock.injection.process import Processes
 from windsock.injection.relays import Relays
 from windsock.net.queue_fillers import ListenerState
 from windsock.net.system import monotonic
-from windsock.protocols.message_pattern import MessagePattern
 from windsock.recording.connections import traffic_in_words
 from windsock.recording.events import Kind
-from windsock.servers.async_handlers import is_async
 from windsock.taps.hooks import put_back
 from windsock.taps.requests import connection_of
 
@@ -101,33 +100,19 @@ class ServerFaults:
         return handle
 
     def _check(self, fault: Fault) -> None:
-        options = self._options
-        if "process" in fault.applies_to:
-            handles_async = is_async(getattr(self._server, "RequestHandlerClass", None))
-            check_process_fault(fault, options.concurrency, options.name, is_async=handles_async)
-        if "handshake" in fault.applies_to:
-            check_handshake_fault(fault, options.encryption, options.name)
+        check_fault(fault, self._server, self._options)
 
     def _begin(self, handle: FaultHandle) -> None:
         """Do at once what need not wait for a connection.
 
         What counts (`nth`, `every`, `times`, `first(n)`, `probability`) counts children that are forked from now on.
+        Raises UsageError for a selector that cannot work here.
         """
-        if isinstance(handle.selector.match, MessagePattern) and getattr(self._server, "begins_with_tls", False):
+        why = why_not_there(handle, self._server, self._options.name)
+        if why:
             handle.allow_unfired = True
             handle.heal()
-            raise UsageError(
-                f"{handle.fault!r} with {said(handle.selector)}: faults see the encrypted bytes of the "
-                f"{self._options.name}, in which there are no messages; expected a fault of a proxy at which TLS ends: "
-                "proxy(server.address, tls=..., upstream_tls=...)"
-            )
-        if isinstance(handle.fault, BacklogFull) and said(handle.selector):
-            handle.allow_unfired = True
-            handle.heal()
-            raise UsageError(
-                f"{handle.fault!r} with {said(handle.selector)}: clients wait before anybody knows them; "
-                "expected no selector; MaxConnections(n, then='stall') counts"
-            )
+            raise UsageError(f"{handle.fault!r} with {said(handle.selector)}: {why}")
         if isinstance(handle.fault, Pause | Resume | Kill) and not _counts(handle.selector):
             for connection in self._processes.live():
                 if self._fires_now(handle, connection.index, connection.peer):
