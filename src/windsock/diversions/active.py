@@ -22,27 +22,22 @@ NO_NAMES = ("localhost", "<broadcast>", *ANYWHERE)
 """Hosts whose lookup asks no other machine."""
 
 
-class Acting(Protocol):
+class _Diversion(Protocol):
     """A diversion, as a lookup or a connection sees it."""
 
     routes: Routes
 
     @property
-    def others(self) -> str:
-        """What happens to connections to other addresses: "allow" or "refuse"."""
-        ...
-
-    def refusal(self, host: str, port: int | None) -> NotDiverted:
-        """Return the error to raise for a connection to this host."""
-        ...
+    def others(self) -> str: ...
+    def refusal(self, host: str, port: int | None) -> NotDiverted: ...
 
 
-_active: tuple[Acting, ...] = ()
+_active: tuple[_Diversion, ...] = ()
 """The latest first."""
 _lock = threading.Lock()
 
 
-def begin(diversion: Acting) -> None:
+def begin(diversion: _Diversion) -> None:
     """Have a diversion act, in the whole process."""
     global _active
     with _lock:
@@ -51,7 +46,7 @@ def begin(diversion: Acting) -> None:
         _active = (diversion, *_active)
 
 
-def end(diversion: Acting) -> None:
+def end(diversion: _Diversion) -> None:
     """Have it act no more. The last one puts back what the standard library had."""
     global _active
     with _lock:

@@ -24,23 +24,15 @@ if TYPE_CHECKING:
 __all__ = ["Responder"]
 
 
-class FurtherReplies(Protocol):
+class _FurtherReplies(Protocol):
     """Replies of more than one fake, for messages that a fake has no reply of its own for; false if there are none."""
 
     def __bool__(self) -> bool: ...
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
-        """The rules, in the order in which they are tried."""
-        ...
-
-    def answer(self, message: bytes, origin: Origin) -> Answer | None:
-        """Return the reply to a message; None for nothing. Raises UnexpectedMessage."""
-        ...
-
-    def unmet(self) -> list[str]:
-        """Return descriptions of the rules and replies that were not used."""
-        ...
+    def rules(self) -> tuple[Rule, ...]: ...
+    def answer(self, message: bytes, origin: Origin) -> Answer | None: ...
+    def unmet(self) -> list[str]: ...
 
 
 class Responder:
@@ -52,7 +44,7 @@ class Responder:
         self._framing = framing
         self.is_datagram = is_datagram
         self._has_messages = is_datagram or is_framed(framing)
-        self.shared: FurtherReplies | None = None
+        self.shared: _FurtherReplies | None = None
         """The replies that it shares with another fake, which come after its own."""
 
     @property
@@ -193,7 +185,7 @@ class Responder:
             self.unexpected(message, origin)
         return None
 
-    def _of_both(self, shared: FurtherReplies, message: bytes, origin: Origin) -> Answer | None:
+    def _of_both(self, shared: _FurtherReplies, message: bytes, origin: Origin) -> Answer | None:
         try:
             return shared.answer(message, origin)
         except UnexpectedMessage:

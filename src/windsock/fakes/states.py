@@ -19,16 +19,11 @@ START = "start"
 Result = TypeVar("Result")
 
 
-class Counting(Protocol):
+class _Rule(Protocol):
     """A rule, as its states see it."""
 
-    def take(self) -> int | None:
-        """Count a match; return its number among those to answer, from 0, or None if it is not answered."""
-        ...
-
-    def answer(self, turn: int) -> Answer | None:
-        """Return the reply at that turn; None for nothing."""
-        ...
+    def take(self) -> int | None: ...
+    def answer(self, turn: int) -> Answer | None: ...
 
 
 class Origin(NamedTuple):
@@ -41,7 +36,7 @@ class Origin(NamedTuple):
     connection: int
     client: object = None
     state: str | None = None
-    skipped: set[Counting] | None = None
+    skipped: set[_Rule] | None = None
 
 
 class StateChanged(Exception):
@@ -96,7 +91,7 @@ class States:
 
     def with_state(self, origin: Origin, function: Callable[[Origin], Result]) -> Result:
         """Call a function with the origin in its present state; again if another message has changed the state."""
-        skipped: set[Counting] = set()
+        skipped: set[_Rule] = set()
         while True:
             state = self._name(self._now(origin))
             try:
@@ -104,7 +99,7 @@ class States:
             except StateChanged:
                 continue
 
-    def take(self, rule: Counting, origin: Origin) -> int | None:
+    def take(self, rule: _Rule, origin: Origin) -> int | None:
         """Count a match of a rule, as Rule.take, and go to the state that its reply leads to.
 
         Raises StateChanged if the state of the origin has changed meanwhile; then nothing is counted.

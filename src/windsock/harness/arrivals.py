@@ -25,19 +25,14 @@ if TYPE_CHECKING:
 __all__ = ["Arrival", "DatagramArrival", "DatagramExchange", "StreamArrival"]
 
 
-class Host(Protocol):
+class _Host(Protocol):
     """What arrivals need of Acceptances."""
 
     server: Any
     fake: Fake
 
-    def is_ready(self, arrival: Arrival, sock: Any) -> None:
-        """Give an arrival its socket."""
-        ...
-
-    def forget(self, arrival: Arrival) -> None:
-        """Forget an arrival that is over."""
-        ...
+    def is_ready(self, arrival: Arrival, sock: Any) -> None: ...
+    def forget(self, arrival: Arrival) -> None: ...
 
 
 class Arrival:
@@ -48,7 +43,7 @@ class Arrival:
     socket: Any = None
     """The socket for the test's end; None while the server prepares it: TLS, access."""
 
-    def __init__(self, host: Host, connection: Connection) -> None:
+    def __init__(self, host: _Host, connection: Connection) -> None:
         self._host = host
         self.connection = connection
 
@@ -77,7 +72,7 @@ class StreamArrival(Arrival):
     greenlet or task has it.
     """
 
-    def __init__(self, host: Host, request: Any, client_address: Any, connection: Connection) -> None:
+    def __init__(self, host: _Host, request: Any, client_address: Any, connection: Connection) -> None:
         super().__init__(host, connection)
         self._request = request
         self._client_address = client_address
@@ -125,7 +120,7 @@ class StreamArrival(Arrival):
 class DatagramArrival(Arrival):
     """The conversation with one client of a datagram server."""
 
-    def __init__(self, host: Host, request: tuple[bytes, Any], client_address: Any, connection: Connection) -> None:
+    def __init__(self, host: _Host, request: tuple[bytes, Any], client_address: Any, connection: Connection) -> None:
         super().__init__(host, connection)
         self.client_address = addresses.plain(client_address)
         self._first = request

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
@@ -92,15 +93,13 @@ class ServerFaults:
         """Install a fault, a function or a profile. Raises UsageError for what cannot work here."""
         if self._is_stopped:
             raise UsageError(f"fault({fault!r}): the {self._options.name} is stopped already")
-        handle = fault_options.install(self.fault_set, fault, self._check, keywords)
+        check = partial(check_fault, server=self._server, options=self._options)
+        handle = fault_options.install(self.fault_set, fault, check, keywords)
         if self._wants_relays():
             self._have_relays()
         for each in handle.handles if isinstance(handle, FaultGroup) else (handle,):
             self._begin(each)
         return handle
-
-    def _check(self, fault: Fault) -> None:
-        check_fault(fault, self._server, self._options)
 
     def _begin(self, handle: FaultHandle) -> None:
         """Do at once what need not wait for a connection.
@@ -115,7 +114,8 @@ class ServerFaults:
             raise UsageError(f"{handle.fault!r} with {said(handle.selector)}: {why}")
         if isinstance(handle.fault, Pause | Resume | Kill) and not _counts(handle.selector):
             for connection in self._processes.live():
-                if self._fires_now(handle, connection.index, connection.peer):
+                info = ConnectionInfo(connection.index, connection.peer)
+                if self.fault_set.fires(handle, "process", info, monotonic(), 0):
                     self._processes.signal_now(handle.fault, connection)
                     self._note(connection, handle.fault)
 
@@ -136,9 +136,6 @@ class ServerFaults:
                 self._datagrams.begin_soon()
             else:
                 self._datagrams.begin_now()
-
-    def _fires_now(self, handle: FaultHandle, index: int, peer: Any) -> bool:
-        return self.fault_set.fires(handle, "process", ConnectionInfo(index, peer), monotonic(), 0)
 
     def _changed(self) -> None:
         """Apply a change of the fault set to the listener."""

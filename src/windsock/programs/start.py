@@ -115,14 +115,11 @@ def _strays(execution: Execution) -> list[int]:
     return found
 
 
-def _is_told(execution: Execution, listens: list[str]) -> bool:
-    return execution.address is not None and addresses.show(execution.address) in listens
-
-
 def _not_ready(execution: Execution, readiness: ProgramReadiness) -> ProgramNotReady:
     listens = where_it_listens(execution.process)
     hint = "pass a longer timeout= or another ready="
-    if listens and not _is_told(execution, listens):
+    is_told = execution.address is not None and addresses.show(execution.address) in listens
+    if listens and not is_told:
         hint = f"it listens on {', '.join(listens)}: was it told its address, {{host}} and {{port}}?"
     time = whole(execution.options.timeout, is_cut=deadlines.is_over())
     return ProgramNotReady(

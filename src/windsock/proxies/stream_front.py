@@ -161,7 +161,7 @@ class StreamFront:
         if error is None:
             return client, peer, verdict
         if error.errno == errno.ECONNABORTED:
-            self._lose(client, peer, verdict)
+            self._meet(client, peer, verdict).end(socket.socket.close)  # it was aborted before an accept
         else:
             self._put_back.append((client, peer))  # the connection stays in the queue (accept(2))
         if self._recorder is not None:
@@ -199,10 +199,6 @@ class StreamFront:
         else:
             pending.note_faults(verdict.words)
         return pending
-
-    def _lose(self, client: socket.socket, peer: Any, verdict: AdmissionVerdict) -> None:
-        """It was aborted before anybody could accept it."""
-        self._meet(client, peer, verdict).end(socket.socket.close)
 
     def _serve(self, pending: PendingConnection, verdict: AdmissionVerdict) -> None:
         self._pending.add(pending)

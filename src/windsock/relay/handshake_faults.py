@@ -55,15 +55,13 @@ class Records:
         return rest
 
 
-class Carrier(Protocol):
+class _Relay(Protocol):
     """The relay whose records pass."""
 
     event_loop: EventLoop
     is_over: bool
 
-    def send_down(self, *items: memoryview | Item) -> None:
-        """Send the client data, or an end, that does not come from the server."""
-        ...
+    def send_down(self, *items: memoryview | Item) -> None: ...
 
 
 class HandshakeFaults:
@@ -73,7 +71,7 @@ class HandshakeFaults:
     unencrypted, where TLS 1.3 expects an encrypted one: a client may report a broken record.
     """
 
-    def __init__(self, relay: Carrier, ask: Callable[[], list[Fault]], note: Callable[[str], object]) -> None:
+    def __init__(self, relay: _Relay, ask: Callable[[], list[Fault]], note: Callable[[str], object]) -> None:
         self._relay = relay
         self._ask = ask
         self._note = note
@@ -201,7 +199,7 @@ def _alert(fault: TLSAlert) -> bytes:
 
 
 def handshake_faults_for(
-    relay: Carrier,
+    relay: _Relay,
     fault_set: FaultSet,
     *,
     connection: int,

@@ -51,7 +51,7 @@ def _value(found: Any, *, over_tcp: bool) -> DNSMessage:
         raise DecodeError("the opcode UPDATE, whose messages are of another form (RFC 2136)")
     return DNSMessage(
         found.id,
-        tuple(Question(_name(each.name), _type(each.rdtype), _class(each.rdclass)) for each in found.question),
+        tuple(map(_question, found.question)),
         _texts(found.answer),
         _texts(found.authority),
         _texts(found.additional),
@@ -63,6 +63,11 @@ def _value(found: Any, *, over_tcp: bool) -> DNSMessage:
     )
 
 
+def _question(found: Any) -> Question:
+    type_name, class_name = dnspython("rdatatype").to_text(found.rdtype), dnspython("rdataclass").to_text(found.rdclass)
+    return Question(found.name.to_text(omit_final_dot=True), type_name, class_name)
+
+
 def _edns(found: Any) -> EDNS | None:
     if found.edns < 0:
         return None
@@ -72,15 +77,3 @@ def _edns(found: Any) -> EDNS | None:
 
 def _texts(section: Any) -> tuple[str, ...]:
     return tuple(each.to_text() for each in section)
-
-
-def _name(name: Any) -> str:
-    return name.to_text(omit_final_dot=True)  # type: ignore[no-any-return]  # of dnspython
-
-
-def _type(number: int) -> str:
-    return dnspython("rdatatype").to_text(number)  # type: ignore[no-any-return]  # of dnspython
-
-
-def _class(number: int) -> str:
-    return dnspython("rdataclass").to_text(number)  # type: ignore[no-any-return]  # of dnspython

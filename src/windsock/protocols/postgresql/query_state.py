@@ -105,10 +105,8 @@ class QueryState:
 
     def _bind(self, message: Bind) -> Iterator[Any]:
         self.portals[message.portal] = message
-        yield replies.BindComplete() if self._knows(message.statement) else self._fail(_unknown(message.statement))
-
-    def _knows(self, statement: str) -> bool:
-        return statement in self.statements or not self.is_strict
+        is_known = message.statement in self.statements or not self.is_strict
+        yield replies.BindComplete() if is_known else self._fail(_unknown(message.statement))
 
     def _describe(self, message: Describe, find: Callable[[str], QueryResult]) -> Iterator[Any]:
         bind = self.portals.get(message.name) if message.kind == "P" else None
