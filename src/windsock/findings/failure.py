@@ -37,10 +37,10 @@ TRAFFIC = re.compile(rf"{BYTES}|bytearray\(|<requests?\b|<Connection|<errors: |R
 ADDRESS = re.compile(r"(\d+\.\d+\.\d+\.\d+|localhost|::1)\W+(?:port=)?(\d+)")
 ENDS = re.compile(
     r"closed by|connection closed|closed (the )?connection|unexpectedly closed|without response"
-    r"|server disconnected|\bEOF\b",
+    r"|server disconnected|terminated by server|\bEOF\b",
     re.I,
 )
-"""What exceptions say of the end of a stream: those of http.client, httpx, aiohttp, smtplib, redis, psycopg, ..."""
+"""What exceptions say of the end of a stream: those of http.client, httpx, aiohttp, smtplib, redis, psycopg, ldap3, ..."""
 REFUSALS = re.compile(r"refused|connect call failed|error 111|errno 111", re.I)
 BROKEN = {"BrokenResourceError", "ClosedResourceError", "SSLError"}
 CUT_SHORT = {"IncompleteRead", "RemoteDisconnected", "SSLEOFError"}
