@@ -40,7 +40,7 @@ ENDS = re.compile(
     r"|server disconnected|terminated by server|\bEOF\b",
     re.I,
 )
-"""What exceptions say of the end of a stream: those of http.client, httpx, aiohttp, smtplib, redis, psycopg, ldap3, ..."""
+"""What exceptions say of the end of a stream: those of http.client, httpx, aiohttp, smtplib, redis, psycopg, ldap3."""
 REFUSALS = re.compile(r"refused|connect call failed|error 111|errno 111", re.I)
 BROKEN = {"BrokenResourceError", "ClosedResourceError", "SSLError"}
 CUT_SHORT = {"IncompleteRead", "RemoteDisconnected", "SSLEOFError"}
