@@ -67,6 +67,8 @@ def import_capture(
     """
     if transport not in ("tcp", "udp"):
         raise UsageError(f"transport={transport!r}: expected 'tcp' or 'udp'")
+    if not callable(progress):
+        raise UsageError(f"progress={progress!r}: expected a function that takes a number from 0 to 1")
     path, is_udp = os.fspath(capture), transport == "udp"
     if os.path.realpath(path) == os.path.realpath(cassette):
         raise UsageError(f"cassette {os.fspath(cassette)} is the capture itself; expected another path")
