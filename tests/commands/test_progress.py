@@ -56,9 +56,9 @@ def test_long_work_has_an_estimate(terminal: Terminal, clock: Clock, seconds: in
     progress = Progress("reading", terminal, clock=clock)
 
     clock.now += seconds
-    progress.show(0.25)
+    progress.show(0.25, "a.pcap")
 
-    assert terminal.line() == f"reading: 25%, {left}"
+    assert terminal.line() == f"reading: 25%, {left}, a.pcap"
 
 
 def test_the_line_is_gone_at_the_end(terminal: Terminal, clock: Clock) -> None:

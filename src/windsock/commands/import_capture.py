@@ -45,7 +45,7 @@ def add_import(commands: Any) -> None:
 
 def run_import(arguments: argparse.Namespace, output: Output, stop: StopRequest) -> int:  # noqa: ARG001  # as of others
     """Run the command; return the exit code."""
-    with Progress(f"importing {arguments.capture}") as progress:
+    with Progress("importing") as progress:
         result = import_capture(
             arguments.capture,
             arguments.output,

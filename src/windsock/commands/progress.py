@@ -43,7 +43,7 @@ class Progress:
         if self._is_quiet or now < self._next:
             return
         self._next = now + INTERVAL
-        parts = [f"{self._what}: {share:.0%}", detail, self._left(share, now - self._began)]
+        parts = [f"{self._what}: {share:.0%}", self._left(share, now - self._began), detail]
         self._write(", ".join(each for each in parts if each))
 
     def clear(self) -> None:
