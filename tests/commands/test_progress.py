@@ -45,10 +45,19 @@ def terminal() -> Terminal:
 def test_short_work_has_no_estimate(terminal: Terminal, clock: Clock) -> None:
     progress = Progress("reading", terminal, clock=clock)
 
-    clock.now += 2
+    clock.now += 2.2
     progress.show(0.25, "a.pcap")
 
     assert terminal.line() == "reading: 25%, a.pcap"
+
+
+def test_there_is_no_estimate_after_a_moment(terminal: Terminal, clock: Clock) -> None:
+    progress = Progress("reading", terminal, clock=clock)
+
+    clock.now += 0.5
+    progress.show(0.0001)
+
+    assert terminal.line() == "reading: 0%"
 
 
 @pytest.mark.parametrize(("seconds", "left"), [(5, "about 15 s left"), (100, "about 5 min left")])

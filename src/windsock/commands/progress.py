@@ -14,7 +14,9 @@ WIDTH = 79
 INTERVAL = 0.1
 """Seconds between two updates."""
 WORTH_AN_ESTIMATE = 10.0
-"""Seconds."""
+"""Seconds that the work takes altogether..."""
+ENOUGH = 2.0
+"""...by what has been seen in this number of seconds."""
 
 
 class Progress:
@@ -53,7 +55,7 @@ class Progress:
             self._write("")
 
     def _left(self, share: float, seconds: float) -> str:
-        if share <= 0 or seconds / share < WORTH_AN_ESTIMATE:
+        if seconds < ENOUGH or share <= 0 or seconds / share < WORTH_AN_ESTIMATE:
             return ""
         left = seconds / share - seconds
         return f"about {left:.0f} s left" if left < 100 else f"about {left / 60:.0f} min left"
