@@ -1,0 +1,52 @@
+"""What an exploration raises: the smallest example that fails, and an example that does not end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from windsock.errors import PeerError, text_of
+
+if TYPE_CHECKING:
+    from windsock.strategies.schedules import Schedule
+
+__all__ = ["ClientHung", "ExplorationFailed"]
+
+
+class ClientHung(PeerError):
+    """An example does not end: its client has no timeout, or tries without end.
+
+    `what` says what shows it, `place` is the line of the test where it stood then, `transcript` what was recorded.
+    """
+
+    def __init__(self, what: str, place: str, transcript: Sequence[str]) -> None:
+        self.what = what
+        self.place = place
+        self.transcript = [*transcript]
+        where = f", at {place}" if place else ""
+        super().__init__(f"{what}{where}; expected a client with a timeout, or a larger patience=")
+
+
+class ExplorationFailed(PeerError):
+    """A weather breaks what was explored. The text is the report.
+
+    `weather` is the smallest one that was found, `code` a regression test with it, `transcript` what was recorded,
+    `examples` the number of weathers that were tried; `error`, also the cause, is what the test raised.
+    """
+
+    def __init__(
+        self, name: str, weather: Schedule, error: BaseException, *, code: str, transcript: Sequence[str], tried: str
+    ) -> None:
+        self.name = name
+        self.weather = weather
+        self.error = error
+        self.code = code
+        self.transcript = [*transcript]
+        said = text_of(error).strip()
+        super().__init__(
+            f"{name} fails under this weather, the smallest of {tried}:\n\n"
+            f"{weather!r}\n\n"
+            f"{type(error).__name__}: {said}\n\n"
+            f"A regression test:\n\n{code}\n"
+            "What was recorded:\n\n" + "\n".join(self.transcript)
+        )

@@ -1,0 +1,63 @@
+"""The code of a regression test for a weather."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from windsock import faults
+
+if TYPE_CHECKING:
+    from windsock.strategies.schedules import Schedule
+
+__all__ = ["Setting", "regression_test"]
+
+WIDTH = 100
+"""The most columns of a weather on one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How the code of a test gets what the explored function takes: a fixture, and the `with` around the call."""
+
+    opened: str
+    """The expressions between `with` and the colon; a `weather` is defined before."""
+    value: str
+    """What the function is called with."""
+    fixture: str = ""
+
+
+def regression_test(name: str, weather: Schedule, setting: Setting) -> str:
+    """Return the code of a test that calls the function of that name under a weather; it stands beside the function."""
+    kinds = "_and_".join(dict.fromkeys(_in_words(type(fault).__name__) for fault, _ in weather))
+    code = _weather_code(weather)
+    used = sorted(set(re.findall(r"\b[A-Z]\w+(?=\()", code)) & {*faults.__all__})
+    title = f"test_{name.removeprefix('test_')}_under_{kinds}"
+    return (
+        f"import windsock\nfrom windsock.faults import {', '.join(used)}\n\n\n"
+        f"def {title}({setting.fixture}):\n"
+        f"    weather = {code}\n"
+        f"    with {setting.opened}:\n"
+        f"        {name}({setting.value})\n"
+    )
+
+
+def _weather_code(weather: Schedule) -> str:
+    line = repr(weather)
+    if len(line) <= WIDTH:
+        return line
+    return "[\n" + "".join(f"        {each!r},\n" for each in weather) + "    ]"
+
+
+def _in_words(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def keywords_code(options: dict[str, Any]) -> str:
+    """Return keywords as code; classes and functions by their names."""
+    return ", ".join(f"{name}={_code(value)}" for name, value in options.items())
+
+
+def _code(value: Any) -> str:
+    return str(getattr(value, "__name__", None) or repr(value))
