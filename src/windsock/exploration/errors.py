@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from windsock.errors import PeerError, text_of
+from windsock.net.whereabouts import places_of_error
 
 if TYPE_CHECKING:
     from windsock.strategies.schedules import Schedule
@@ -42,11 +43,11 @@ class ExplorationFailed(PeerError):
         self.error = error
         self.code = code
         self.transcript = [*transcript]
-        said = text_of(error).strip()
+        place = next(places_of_error(error), "")
         super().__init__(
             f"{name} fails under this weather, the smallest of {tried}:\n\n"
             f"{weather!r}\n\n"
-            f"{type(error).__name__}: {said}\n\n"
+            f"{type(error).__name__}: {text_of(error).strip()}\n{place}\n\n"
             f"A regression test:\n\n{code}\n"
             "What was recorded:\n\n" + "\n".join(self.transcript)
         )
