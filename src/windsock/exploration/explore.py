@@ -13,8 +13,8 @@ from windsock.errors import UsageError
 from windsock.exploration.errors import ExplorationFailed
 from windsock.exploration.example import Carry, Example, run_example
 from windsock.exploration.patience import bounded
-from windsock.exploration.progress import Progress
-from windsock.exploration.regression import Setting, keywords_code, regression_test
+from windsock.exploration.progress import ProgressLine
+from windsock.exploration.regression import CallSite, keywords_code, regression_test
 from windsock.exploration.search import Exploration, Search
 from windsock.exploration.under import PATIENCE, under
 from windsock.faults.options import seed_from
@@ -69,17 +69,17 @@ def explore(
     check_seconds(f"explore(within={within!r})", within)
     check_seconds(f"explore(patience={patience!r})", patience)
     seed = seed_from(options.pop("seed", None)) or 0
-    progress = Progress(name, examples)
+    progress = ProgressLine(name, examples)
     try:
-        with _carried(on, dict(options), patience) as (carry, setting):
+        with _carried(on, dict(options), patience) as (carry, call_site):
             search = Search(partial(run_example, test, carry), progress, within)
             calm = _checked_calm(search.calm(), name)
-            found = search.smallest(weather or _weather_for(calm, patience), examples, seed)
+            found = search.smallest(weather or _strategy_for(calm, patience), examples, seed)
     finally:
         progress.clear()
     if found is None or found.error is None:
         return search.summary()
-    code = regression_test(name, found.weather, setting)
+    code = regression_test(name, found.weather, call_site)
     tried = str(search.summary())
     raise ExplorationFailed(
         name, found.weather, found.error, code=code, transcript=found.transcript, tried=tried
@@ -102,7 +102,7 @@ def _checked_calm(calm: Example, name: str) -> Example:
     return calm
 
 
-def _weather_for(calm: Example, patience: float) -> SearchStrategy[Schedule]:
+def _strategy_for(calm: Example, patience: float) -> SearchStrategy[Schedule]:
     """Return weathers about the connections and bytes that the calm example had, and a few more."""
     return strategies.weather(
         streams=not calm.is_datagram,
@@ -115,23 +115,23 @@ def _weather_for(calm: Example, patience: float) -> SearchStrategy[Schedule]:
 @contextmanager
 def _carried(
     on: RunningServer | Carry | None, options: dict[str, Any], patience: float
-) -> Iterator[tuple[Carry, Setting]]:
+) -> Iterator[tuple[Carry, CallSite]]:
     """Give what runs an example, and how a regression test does."""
     bound = "" if patience == PATIENCE else f", patience={patience!r}"
     if on is None:
         with serving(**options) as server:
             opened = f"windsock.serving({keywords_code(options)}) as server, windsock.under(weather, server{bound})"
-            yield partial(under, server=server, patience=patience), Setting(opened, "server")
+            yield partial(under, server=server, patience=patience), CallSite(opened, "server")
     elif options:
         raise UsageError(f"explore(on={on!r}, {keywords_code(options)}): expected options of a server without on=")
     elif isinstance(on, RunningServer):
         name = on.name if on.name.isidentifier() else "server"
         opened = f"windsock.under(weather, {name}{bound})"
-        yield partial(under, server=on, patience=patience), Setting(opened, name, fixture=name)
+        yield partial(under, server=on, patience=patience), CallSite(opened, name, fixture=name)
     elif callable(on):
         name = getattr(on, "__name__", "")
         opened = f"{name if name.isidentifier() else 'weather_on'}(weather) as server"
-        yield partial(_within, on, patience), Setting(opened, "server")
+        yield partial(_within, on, patience), CallSite(opened, "server")
     else:
         raise UsageError(f"explore(on={on!r}): expected a running server, or a function of a weather")
 

@@ -17,14 +17,12 @@ if TYPE_CHECKING:
     from windsock.harness import RunningServer
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["bounded"]
+__all__ = ["Quiet", "bounded"]
 
 LOOKS = 8
 """How often it is looked, while the patience lasts, whether anything has happened."""
 LONGEST = 4
 """The longest that an example may take, whatever happens in it, as a multiple of its patience."""
-AGAIN = 0.05
-"""Seconds after which the connections that a client has made since are ended too."""
 
 
 @contextmanager
@@ -36,7 +34,7 @@ def bounded(
     The same is true of one that takes LONGEST times that. The faults are healed then and the connections ended, and so
     are those that come later.
     """
-    watch = _Watch(server, handles, patience)
+    watch = _ExampleWatch(server, handles, patience)
     watch.start()
     try:
         yield
@@ -50,7 +48,26 @@ def bounded(
         raise hung
 
 
-class _Watch(threading.Thread):
+class Quiet:
+    """Decides whether an example hangs, from what was seen of it at which time, in seconds of one clock."""
+
+    def __init__(self, patience: float, now: float) -> None:
+        self._patience = patience
+        self._began = self._changed = now
+        self._seen: object = None
+
+    def look(self, seen: object, now: float) -> str:
+        """Return why it hangs; empty if it does not yet. `seen` changes with all that happens."""
+        if seen != self._seen:
+            self._seen, self._changed = seen, now
+        if now - self._changed >= self._patience:
+            return f"nothing happens for {self._patience:g} s"
+        if now - self._began >= LONGEST * self._patience:
+            return f"it is not over after {LONGEST * self._patience:g} s"
+        return ""
+
+
+class _ExampleWatch(threading.Thread):
     """Waits for the end of one example."""
 
     def __init__(
@@ -65,29 +82,24 @@ class _Watch(threading.Thread):
         self._hung: ClientHung | None = None
 
     def run(self) -> None:
+        """See threading.Thread."""
         what = self._wait()
         if not what:
             return
         self._hung = ClientHung(what, place_of_thread(self._test), self._server.transcript())
         for each in self._handles:
             each.heal()
-        while not self._is_over.wait(AGAIN):
+        self._server.end_connections()
+        while not self._is_over.wait(capped(self._patience)):
             self._server.end_connections()
 
     def _wait(self) -> str:
-        """Wait for the end of the example; return why it is taken to hang if that is first."""
-        began = changed = monotonic()
-        seen: tuple[int, ...] = ()
-        while not self._is_over.wait(capped(self._patience / LOOKS)):
-            now = monotonic()
-            if now - changed >= self._patience:
-                return f"nothing happens for {self._patience:g} s"
-            if now - began >= LONGEST * self._patience:
-                return f"it is not over after {LONGEST * self._patience:g} s"
-            before, seen = seen, self._traffic()
-            if seen != before:
-                changed = now
-        return ""
+        """Wait for the end of the example; return why it hangs if that is first."""
+        quiet = Quiet(self._patience, monotonic())
+        why = ""
+        while not why and not self._is_over.wait(capped(self._patience / LOOKS)):
+            why = quiet.look(self._traffic(), monotonic())
+        return why
 
     def _traffic(self) -> tuple[int, ...]:
         """Return figures that change with all that happens."""
@@ -96,7 +108,7 @@ class _Watch(threading.Thread):
         return len(connections), sum(sizes), sum(each.fired for each in self._handles)
 
     def end(self) -> ClientHung | None:
-        """End the watch; return the error of an example that took too long."""
+        """End the watch; return the error of an example that hung."""
         self._is_over.set()
         self.join()
         return self._hung

@@ -11,14 +11,14 @@ from windsock import faults
 if TYPE_CHECKING:
     from windsock.strategies.schedules import Schedule
 
-__all__ = ["Setting", "regression_test"]
+__all__ = ["CallSite", "regression_test"]
 
 WIDTH = 100
 """The most columns of a weather on one line."""
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class CallSite:
     """How the code of a test gets what the explored function takes: a fixture, and the `with` around the call."""
 
     opened: str
@@ -28,22 +28,22 @@ class Setting:
     fixture: str = ""
 
 
-def regression_test(name: str, weather: Schedule, setting: Setting) -> str:
+def regression_test(name: str, weather: Schedule, call_site: CallSite) -> str:
     """Return the code of a test that calls the function of that name under a weather; it stands beside the function."""
     kinds = "_and_".join(dict.fromkeys(_in_words(type(fault).__name__) for fault, _ in weather))
-    code = _weather_code(weather)
+    code = _wrapped(weather)
     used = sorted(set(re.findall(r"\b[A-Z]\w+(?=\()", code)) & {*faults.__all__})
     title = f"test_{name.removeprefix('test_')}_under_{kinds}"
     return (
         f"import windsock\nfrom windsock.faults import {', '.join(used)}\n\n\n"
-        f"def {title}({setting.fixture}):\n"
+        f"def {title}({call_site.fixture}):\n"
         f"    weather = {code}\n"
-        f"    with {setting.opened}:\n"
-        f"        {name}({setting.value})\n"
+        f"    with {call_site.opened}:\n"
+        f"        {name}({call_site.value})\n"
     )
 
 
-def _weather_code(weather: Schedule) -> str:
+def _wrapped(weather: Schedule) -> str:
     line = repr(weather)
     if len(line) <= WIDTH:
         return line
