@@ -68,13 +68,16 @@ def explore(
     check_count(f"explore(examples={examples!r})", examples)
     check_seconds(f"explore(within={within!r})", within)
     check_seconds(f"explore(patience={patience!r})", patience)
+    if not (weather is None or callable(getattr(weather, "filter", None))):
+        raise UsageError(f"explore(weather={weather!r}): expected a strategy, such as strategies.weather()")
     seed = seed_from(options.pop("seed", None)) or 0
     progress = ProgressLine(name, examples)
     try:
         with _carried(on, dict(options), patience) as (carry, call_site):
             search = Search(partial(run_example, test, carry), progress, within)
             calm = _checked_calm(search.calm(), name)
-            found = search.smallest(weather or _strategy_for(calm, patience), examples, seed)
+            strategy = _strategy_for(calm, patience) if weather is None else weather
+            found = search.smallest(strategy, examples, seed)
     finally:
         progress.clear()
     if found is None or found.error is None:

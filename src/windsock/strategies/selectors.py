@@ -10,7 +10,10 @@ from windsock.strategies.engine import st
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-__all__ = ["selectors"]
+__all__ = ["directions", "selectors"]
+
+
+DIRECTIONS = ("downstream", "upstream")
 
 
 def selectors(*, connections: int = 3) -> SearchStrategy[dict[str, Any]]:
@@ -20,5 +23,9 @@ def selectors(*, connections: int = 3) -> SearchStrategy[dict[str, Any]]:
     """
     count("selectors", 1, "connections", connections=connections)
     one = [{"connections": connection} for connection in range(connections)]
-    keywords = [{**where, "direction": each} for where in (*one, {}) for each in ("downstream", "upstream")]
-    return st.sampled_from(keywords).map(dict)
+    return st.sampled_from([{**where, "direction": each} for where in (*one, {}) for each in DIRECTIONS]).map(dict)
+
+
+def directions() -> SearchStrategy[dict[str, Any]]:
+    """Draw the keywords of a selector of all connections."""
+    return st.sampled_from(DIRECTIONS).map(lambda direction: {"direction": direction})
