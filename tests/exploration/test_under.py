@@ -155,36 +155,6 @@ def test_quiet_has_a_bound_however_much_happens() -> None:
     assert quiet.look(40, 40.0) == "it is not over after 40 s"
 
 
-def test_hypothesis_shows_the_transcript_and_the_kinds_that_fired(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
-        """
-        import windsock
-        from hypothesis import HealthCheck, Phase, given, settings
-        from windsock import strategies
-
-        options = settings(
-            max_examples=50, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
-            suppress_health_check=[HealthCheck.function_scoped_fixture],
-        )
-
-        @options
-        @given(weather=strategies.weather(largest=8, slowest=0.01, most=1))
-        def test_it(tcp_server, weather):
-            with windsock.under(weather, tcp_server):
-                tcp_server.echo()
-                with tcp_server.connect() as client:
-                    client.send(b"hello").expect(b"hello", timeout=0.1)
-        """
-    )
-
-    result = pytester.runpytest_subprocess("--hypothesis-show-statistics", "-p", "no:randomly")
-
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*weather=[[](*), {*'direction': *"])
-    result.stdout.fnmatch_lines(["*#0 ~ fault: * at byte *"])
-    result.stdout.fnmatch_lines(["*fired: *"])
-
-
 @pytest.mark.parametrize(
     ("weather", "patience", "said"),
     [
