@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock.net.deadlines import is_over
+from windsock.recording import Connection, Direction
 
 if TYPE_CHECKING:
     from windsock.strategies.schedules import Schedule
@@ -16,6 +18,10 @@ __all__ = ["Carry", "Example", "run_example"]
 
 Carry: TypeAlias = "Callable[[Schedule], AbstractContextManager[Any]]"
 """Returns a context manager for one example, whose value is what the test gets."""
+MOST_PIECES = 50
+"""The pieces of data of one connection that are looked at..."""
+PARTS = 8
+"""...and the parts of one in which it may be cut."""
 NOT_CAUGHT = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
 
@@ -27,8 +33,8 @@ class Example:
     fired: frozenset[str] = frozenset()
     connections: int | None = None
     """The connections that it made; None if they are not known..."""
-    largest: int = 0
-    """...and the most bytes that one of them carried in one direction."""
+    offsets: frozenset[int] = frozenset()
+    """...and the numbers of bytes in a direction after which a fault may show."""
     is_datagram: bool = False
     error: BaseException | None = None
     transcript: tuple[str, ...] = ()
@@ -65,6 +71,15 @@ def _facts_of(subject: Any) -> dict[str, Any]:
     if hasattr(subject, "connections"):
         connections = subject.connections
         found["connections"] = len(connections)
-        sizes = [len(data) for each in connections for data in (each.upstream, each.downstream)]
-        found["largest"] = max(sizes, default=0)
+        found["offsets"] = frozenset(offset for each in connections for offset in _offsets_of(each))
     return found
+
+
+def _offsets_of(connection: Connection) -> Iterator[int]:
+    """Yield where each piece of data of a connection begins and ends, the offsets next to these, and some between."""
+    passed = {Direction.UPSTREAM: 0, Direction.DOWNSTREAM: 0}
+    for chunk in itertools.islice(connection.chunks, MOST_PIECES):
+        begin = passed[chunk.direction]
+        end = passed[chunk.direction] = begin + len(chunk.data)
+        yield from (begin, begin + 1, max(begin, end - 1), end)
+        yield from (begin + (end - begin) * part // PARTS for part in range(1, PARTS))

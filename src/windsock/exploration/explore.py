@@ -34,8 +34,6 @@ RETRIES = 2
 """Connections beyond those of the calm example that a weather may be about."""
 LONGEST_DELAY = 0.25
 """Seconds."""
-LEAST = 8
-"""Bytes of a direction in which faults are tried, however few there are."""
 
 
 def explore(
@@ -57,7 +55,7 @@ def explore(
 
     At most `examples` weathers are tried, in at most `within` seconds, and as long again to find a smaller one that
     fails. The first example is without faults; where nothing fails in bad weather alone, its exception is raised as it
-    is. `weather` is a strategy, by default `strategies.weather()` with as many connections and bytes as the first
+    is. `weather` is a strategy, by default `strategies.weather()` for the connections and messages that the first
     example had. The same `seed` (0 by default) draws the same weathers. Returns the number of examples, and what has
     fired.
 
@@ -106,11 +104,11 @@ def _checked_calm(calm: Example, name: str) -> Example:
 
 
 def _strategy_for(calm: Example, patience: float) -> SearchStrategy[Schedule]:
-    """Return weathers about the connections and bytes that the calm example had, and a few more."""
+    """Return weathers about the connections that the calm example had, and a few more, and about its messages."""
     return strategies.weather(
         streams=not calm.is_datagram,
         connections=(calm.connections or 1) + RETRIES,
-        largest=max(LEAST, calm.largest),
+        offsets=calm.offsets,
         slowest=min(LONGEST_DELAY, patience / 4),
     )
 

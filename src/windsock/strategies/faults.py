@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock.faults import (
@@ -25,7 +25,7 @@ from windsock.strategies.engine import st
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-__all__ = ["Placed", "faults", "harshness", "placed_faults"]
+__all__ = ["Placed", "faults", "harshness", "numbers_from", "placed_faults"]
 
 Placed: TypeAlias = tuple[Fault, dict[str, Any]]
 """A fault, and the keywords of its selector. The repr is code."""
@@ -46,30 +46,45 @@ SHORT = 10
 
 
 def faults(
-    *, streams: bool = True, largest: int = 64, slowest: float = 0.25, damage: bool = False
+    *,
+    streams: bool = True,
+    largest: int = 64,
+    offsets: Collection[int] = (),
+    slowest: float = 0.25,
+    damage: bool = False,
 ) -> SearchStrategy[Fault]:
     """Draw a fault for streams, or for datagrams. A smaller example is of a milder kind, or has a smaller number.
 
     Streams, from mild to harsh: Delay, Dribble, HalfClose, Truncate, Reset, Stall. Datagrams: Delay, Duplicate, Drop,
     Blackhole. With `damage` also Inject and Corrupt, which a client can notice only if its protocol has a checksum.
-    `largest` is the most bytes that pass before a fault acts, `slowest` the longest time in seconds; on real sockets an
-    example takes that time. What is drawn has no probabilities. Raises UsageError.
+    `largest` is the most bytes that pass before a fault acts, or `offsets` are the numbers of bytes to choose from;
+    `slowest` is the longest time in seconds, which an example takes on real sockets. What is drawn has no
+    probabilities. Raises UsageError.
     """
-    return placed_faults(streams=streams, largest=largest, slowest=slowest, damage=damage).map(lambda placed: placed[0])
+    numbers = numbers_from(largest, offsets) if streams else numbers_from(FEW)
+    return placed_faults(numbers, streams=streams, slowest=slowest, damage=damage).map(lambda placed: placed[0])
 
 
-def placed_faults(*, streams: bool, largest: int, slowest: float, damage: bool) -> SearchStrategy[Placed]:
+def numbers_from(largest: int, offsets: Collection[int] = ()) -> SearchStrategy[int]:
+    """Draw a number of bytes up to `largest`, or one of `offsets`."""
+    count("faults", 0, "bytes", largest=largest)
+    for each in offsets:
+        count("faults", 0, "bytes", offsets=each)
+    return st.sampled_from(sorted(set(offsets))) if offsets else st.integers(0, largest)
+
+
+def placed_faults(
+    numbers: SearchStrategy[int], *, streams: bool, slowest: float, damage: bool
+) -> SearchStrategy[Placed]:
     """Draw a fault, and the keywords that say at which byte or datagram it acts, if the fault itself does not.
 
     Each kind takes two choices of Hypothesis: it takes an example with fewer choices for a smaller one, and does not
     delete the elements of a list that take many.
     """
-    count("faults", 0, "bytes", largest=largest)
     seconds("faults", above=True, slowest=slowest)
     kinds = _of_streams(slowest / SHORT, slowest) if streams else _of_datagrams(slowest / SHORT, slowest)
     if damage:
         kinds += [lambda n: _after(Inject(b"\0"), n), lambda n: _after(Corrupt("zero"), n)]
-    numbers = st.integers(0, largest if streams else min(largest, FEW))
     return st.builds(lambda kind, number: kind(number), st.sampled_from(kinds), numbers)
 
 

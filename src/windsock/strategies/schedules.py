@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from windsock.faults.checks import count
 from windsock.strategies.engine import st
-from windsock.strategies.faults import Placed, placed_faults
+from windsock.strategies.faults import FEW, Placed, numbers_from, placed_faults
 from windsock.strategies.selectors import directions, selectors
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from hypothesis.strategies import SearchStrategy
 
 __all__ = ["Schedule", "weather"]
@@ -24,6 +26,7 @@ def weather(
     most: int = 3,
     connections: int = 3,
     largest: int = 64,
+    offsets: Collection[int] = (),
     slowest: float = 0.25,
     damage: bool = False,
 ) -> SearchStrategy[Schedule]:
@@ -35,6 +38,7 @@ def weather(
     """
     count("weather", 1, "faults", most=most)
     places = selectors(connections=connections) if streams else directions()
-    kinds = placed_faults(streams=streams, largest=largest, slowest=slowest, damage=damage)
+    numbers = numbers_from(largest, offsets) if streams else numbers_from(FEW)
+    kinds = placed_faults(numbers, streams=streams, slowest=slowest, damage=damage)
     pairs = st.builds(lambda placed, where: (placed[0], {**where, **placed[1]}), kinds, places)
     return st.one_of(st.lists(pairs, max_size=1), st.lists(pairs, max_size=most))
