@@ -338,6 +338,7 @@ def recovers(server: windsock.RunningServer, client: Client) -> None:
         assert len(server.connections) > before
 
 
+Call = Callable[[], None]
 Asks = Callable[[windsock.RunningServer, Client], None]
 
 
