@@ -43,7 +43,10 @@ def run(*, is_quick: bool) -> Result:
     bounds = [
         Bound(f"of {len(PAIRS)} defects found and shrunk to one fault", len(found), at_least=len(PAIRS), unit=""),
         Bound(
-            "the longest search for a defect, shrinking included", max(each.seconds for each in wrong), 20.0, unit=" s"
+            "the longest search for a defect, shrinking included",
+            max(each.seconds for each in wrong),
+            SECONDS,
+            unit=" s",
         ),
         Bound(f"false alarms in {examples:,} examples of each right client", _alarms(right), at_most=0, unit=""),
         Bound("an example on a server that goes on, processor", shared, at_most=MILLISECONDS, unit=" ms"),

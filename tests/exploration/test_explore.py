@@ -16,6 +16,7 @@ import windsock
 from tests.exploration import clients
 from tests.exploration.clients import PAIRS, Client, Pair, ReadsOnce
 from windsock import ExplorationFailed, UsageError, strategies
+from windsock.exploration.regression import weather_code
 from windsock.faults import Delay, Drop, Reset, Stall, Truncate
 
 QUICK = ("ReadsOnce", "FailsInItsParser", "DoesNotWaitForTheReply", "LeaksOnFailure")
@@ -64,7 +65,7 @@ def test_the_report_has_the_weather_the_error_the_code_and_the_transcript() -> N
     assert failure.weather == [(Reset(0), {"connections": 0, "direction": "downstream"})]
     assert isinstance(failure.error, ConnectionResetError)
     assert failure.__cause__ is failure.error
-    for part in (repr(failure.weather), "ConnectionResetError", failure.code, *failure.transcript):
+    for part in (weather_code(failure.weather), "ConnectionResetError", failure.code, *failure.transcript):
         assert part in str(failure)
     assert any("fault: Reset(0) downstream" in line for line in failure.transcript)
 
@@ -95,9 +96,9 @@ def test_the_code_names_the_options_and_wraps_a_long_weather() -> None:
         "from windsock.faults import Delay\n\n\n"
         "def test_needs_three_under_delay():\n"
         "    weather = [\n"
-        "        (Delay(0.001), {'direction': 'upstream'}),\n"
-        "        (Delay(0.001), {'direction': 'upstream'}),\n"
-        "        (Delay(0.001), {'direction': 'upstream'}),\n"
+        '        (Delay(0.001), {"direction": "upstream"}),\n'
+        '        (Delay(0.001), {"direction": "upstream"}),\n'
+        '        (Delay(0.001), {"direction": "upstream"}),\n'
         "    ]\n"
         "    with windsock.serving() as server, windsock.under(weather, server):\n"
         "        needs_three(server)\n"
@@ -107,6 +108,7 @@ def test_the_code_names_the_options_and_wraps_a_long_weather() -> None:
 def test_on_a_server_that_runs_the_code_takes_the_fixture(tcp_server: windsock.RunningServer) -> None:
     failure = found(gets_a_line, on=tcp_server, weather=RESETS, patience=4.0)
 
+    assert failure.summary.fired["Reset"] >= 1
     assert "def test_gets_a_line_under_reset(tcp_server):\n" in failure.code
     assert (
         "    with windsock.under(weather, tcp_server, patience=4.0):\n        gets_a_line(tcp_server)\n" in failure.code
@@ -264,7 +266,7 @@ async def waits(server: windsock.RunningServer) -> None:
         (print, {"patience": 0}, "patience=0"),
         (print, {"seed": "x"}, "seed='x'"),
         (print, {"on": "hello"}, "on='hello'"),
-        (print, {"on": print, "framing": "lines"}, "framing='lines'"),
+        (print, {"on": print, "framing": "lines"}, 'framing="lines"'),
         (print, {"frames": "lines"}, "frames"),
         (print, {"weather": [Drop(1)]}, "weather=[Drop(1)]"),
     ],

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from windsock.errors import PeerError, text_of
+from windsock.exploration.regression import weather_code
 from windsock.net.whereabouts import places_of_error
 
 if TYPE_CHECKING:
-    from windsock.strategies.schedules import Schedule
+    from windsock.exploration.example import Example
+    from windsock.exploration.search import Exploration
 
 __all__ = ["ClientHung", "ExplorationFailed"]
 
@@ -31,22 +33,22 @@ class ClientHung(PeerError):
 class ExplorationFailed(PeerError):
     """A weather breaks what was explored. The text is the report.
 
-    `weather` is the smallest one that was found, `code` a regression test with it, `transcript` what was recorded,
-    `examples` the number of weathers that were tried; `error`, also the cause, is what the test raised.
+    `weather` is the smallest one that was found, `error` what the test raised under it, also the cause, `transcript`
+    what was recorded, `code` a regression test; `summary` is what was tried.
     """
 
-    def __init__(
-        self, name: str, weather: Schedule, error: BaseException, *, code: str, transcript: Sequence[str], tried: str
-    ) -> None:
+    def __init__(self, name: str, found: Example, code: str, summary: Exploration) -> None:
+        assert found.error is not None
         self.name = name
-        self.weather = weather
-        self.error = error
+        self.weather = found.weather
+        self.error = error = found.error
+        self.transcript = [*found.transcript]
         self.code = code
-        self.transcript = [*transcript]
+        self.summary = summary
         place = next(places_of_error(error), "")
         super().__init__(
-            f"{name} fails under this weather, the smallest of {tried}:\n\n"
-            f"{weather!r}\n\n"
+            f"{name} fails under this weather, the smallest of {summary}:\n\n"
+            f"{weather_code(self.weather)}\n\n"
             f"{type(error).__name__}: {text_of(error).strip()}\n{place}\n\n"
             f"A regression test:\n\n{code}\n"
             "What was recorded:\n\n" + "\n".join(self.transcript)

@@ -54,10 +54,9 @@ def explore(
     windsock.proxy(address, faults=weather, strict=False)`.
 
     At most `examples` weathers are tried, in at most `within` seconds, and as long again to find a smaller one that
-    fails. The first example is without faults; where nothing fails in bad weather alone, its exception is raised as it
-    is. `weather` is a strategy, by default `strategies.weather()` for the connections and messages that the first
-    example had. The same `seed` (0 by default) draws the same weathers. Returns the number of examples, and what has
-    fired.
+    fails. The first example is without faults, and if that fails, its exception is raised as it is. `weather` is a
+    strategy, by default `strategies.weather()` for the connections and messages that the first example had. The same
+    `seed` (0 by default) draws the same weathers. Returns the number of examples, and what has fired.
 
     Needs the extra `hypothesis`. Raises UsageError for wrong values, and for a test that makes no connection.
     """
@@ -78,13 +77,11 @@ def explore(
             found = search.smallest(strategy, examples, seed)
     finally:
         progress.clear()
-    if found is None or found.error is None:
+    if found is None:
         return search.summary()
-    code = regression_test(name, found.weather, call_site)
-    tried = str(search.summary())
-    raise ExplorationFailed(
-        name, found.weather, found.error, code=code, transcript=found.transcript, tried=tried
-    ) from found.error
+    raise ExplorationFailed(name, found, regression_test(name, found.weather, call_site), search.summary()) from (
+        found.error
+    )
 
 
 def _checked_name(test: Any) -> str:

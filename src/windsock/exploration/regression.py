@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from windsock import faults
 if TYPE_CHECKING:
     from windsock.strategies.schedules import Schedule
 
-__all__ = ["CallSite", "regression_test"]
+__all__ = ["CallSite", "keywords_code", "regression_test", "weather_code"]
 
 WIDTH = 100
 """The most columns of a weather on one line."""
@@ -31,7 +32,7 @@ class CallSite:
 def regression_test(name: str, weather: Schedule, call_site: CallSite) -> str:
     """Return the code of a test that calls the function of that name under a weather; it stands beside the function."""
     kinds = "_and_".join(dict.fromkeys(_in_words(type(fault).__name__) for fault, _ in weather))
-    code = _wrapped(weather)
+    code = weather_code(weather)
     used = sorted(set(re.findall(r"\b[A-Z]\w+(?=\()", code)) & {*faults.__all__})
     title = f"test_{name.removeprefix('test_')}_under_{kinds}"
     return (
@@ -43,21 +44,28 @@ def regression_test(name: str, weather: Schedule, call_site: CallSite) -> str:
     )
 
 
-def _wrapped(weather: Schedule) -> str:
-    line = repr(weather)
-    if len(line) <= WIDTH:
-        return line
-    return "[\n" + "".join(f"        {each!r},\n" for each in weather) + "    ]"
+def weather_code(weather: Schedule) -> str:
+    """Return a weather as code: on one line, or a line for each fault."""
+    pairs = [f"({fault!r}, {_dict_code(where)})" for fault, where in weather]
+    line = f"[{', '.join(pairs)}]"
+    return line if len(line) <= WIDTH else "[\n" + "".join(f"        {each},\n" for each in pairs) + "    ]"
 
 
-def _in_words(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-
-
-def keywords_code(options: dict[str, Any]) -> str:
+def keywords_code(options: Mapping[str, Any]) -> str:
     """Return keywords as code; classes and functions by their names."""
     return ", ".join(f"{name}={_code(value)}" for name, value in options.items())
 
 
+def _dict_code(values: Mapping[str, Any]) -> str:
+    return f"{{{', '.join(f'{_code(name)}: {_code(value)}' for name, value in values.items())}}}"
+
+
 def _code(value: Any) -> str:
+    """Return a value as code, with the quotes that formatters choose."""
+    if isinstance(value, str) and value.isprintable() and not {*value} & {'"', "\\"}:
+        return f'"{value}"'
     return str(getattr(value, "__name__", None) or repr(value))
+
+
+def _in_words(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()

@@ -59,14 +59,14 @@ class Search:
         return self._try([])
 
     def smallest(self, strategy: SearchStrategy[Schedule], examples: int, seed: int) -> Example | None:
-        """Return the smallest failing example that fails a second time; None if no example fails twice."""
+        """Return the smallest failing example that fails again, or else the first one; None without any."""
         with suppress(_TimeIsUp):
             _propose(strategy, self._fails, examples, seed)
         for each in sorted(self._failing, key=_size)[:ATTEMPTS]:
             again = self._run(each.weather)
             if again.error is not None:
                 return again
-        return None
+        return self._failing[0] if self._failing else None
 
     def summary(self) -> Exploration:
         """Return what was tried so far."""

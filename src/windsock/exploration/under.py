@@ -43,7 +43,8 @@ def under(weather: Iterable[Any], server: RunningServer, *, patience: float = PA
     __tracebackhide__ = True  # pytest leaves such frames out
     _check(server, patience)
     plans = plans_from(weather)
-    _end_connections(server)
+    if _are_open(server):
+        _end_connections(server)
     checkpoint = server.checkpoint()
     checkpoint.begin()
     try:
@@ -77,7 +78,7 @@ def _end_connections(server: RunningServer) -> None:
     """End all connections, those in the queue too, and wait for their ends. Raises RequestTimeout."""
     deadline = monotonic() + server.timeout
     server.drain()
-    while any(each.closed is None for each in server.connections):
+    while _are_open(server):
         server.end_connections()
         left = deadline - monotonic()
         try:
@@ -85,6 +86,10 @@ def _end_connections(server: RunningServer) -> None:
         except RequestTimeout:
             if left <= 0:
                 raise
+
+
+def _are_open(server: RunningServer) -> bool:
+    return any(each.closed is None for each in server.connections)
 
 
 def _tell_hypothesis(server: RunningServer, transcript: Iterable[str]) -> None:
