@@ -16,7 +16,7 @@ import windsock
 from tests.exploration import clients
 from tests.exploration.clients import PAIRS, Client, Pair, ReadsOnce
 from windsock import ExplorationFailed, UsageError, strategies
-from windsock.exploration.regression import weather_code
+from windsock.exploration.regression import schedule_code
 from windsock.faults import Delay, Drop, Reset, Stall, Truncate
 
 QUICK = ("ReadsOnce", "FailsInItsParser", "DoesNotWaitForTheReply", "LeaksOnFailure")
@@ -65,7 +65,7 @@ def test_the_report_has_the_weather_the_error_the_code_and_the_transcript() -> N
     assert failure.weather == [(Reset(0), {"connections": 0, "direction": "downstream"})]
     assert isinstance(failure.error, ConnectionResetError)
     assert failure.__cause__ is failure.error
-    for part in (weather_code(failure.weather), "ConnectionResetError", failure.code, *failure.transcript):
+    for part in (schedule_code(failure.weather), "ConnectionResetError", failure.code, *failure.transcript):
         assert part in str(failure)
     assert any("fault: Reset(0) downstream" in line for line in failure.transcript)
 
@@ -144,7 +144,7 @@ def test_datagrams_get_faults_of_datagrams() -> None:
 
     failure = found(gets_an_echo, transport="udp", patience=0.5)
 
-    assert failure.weather == [(Delay(0.125), {"direction": "downstream", "nth": 1})]
+    assert failure.weather == [(Delay(0.125), {"connections": 0, "direction": "downstream", "nth": 1})]
 
 
 def test_what_fails_without_a_fault_is_raised_as_it_is() -> None:

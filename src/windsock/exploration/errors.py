@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from windsock.errors import PeerError, text_of
-from windsock.exploration.regression import weather_code
+from windsock.exploration.regression import schedule_code
 from windsock.net.whereabouts import places_of_error
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class ExplorationFailed(PeerError):
         place = next(places_of_error(error), "")
         super().__init__(
             f"{name} fails under this weather, the smallest of {summary}:\n\n"
-            f"{weather_code(self.weather)}\n\n"
+            f"{schedule_code(self.weather)}\n\n"
             f"{type(error).__name__}: {text_of(error).strip()}\n{place}\n\n"
             f"A regression test:\n\n{code}\n"
             "What was recorded:\n\n" + "\n".join(self.transcript)

@@ -12,7 +12,7 @@ from windsock import faults
 if TYPE_CHECKING:
     from windsock.strategies.schedules import Schedule
 
-__all__ = ["CallSite", "keywords_code", "regression_test", "weather_code"]
+__all__ = ["CallSite", "keywords_code", "regression_test", "schedule_code"]
 
 WIDTH = 100
 """The most columns of a weather on one line."""
@@ -32,7 +32,7 @@ class CallSite:
 def regression_test(name: str, weather: Schedule, call_site: CallSite) -> str:
     """Return the code of a test that calls the function of that name under a weather; it stands beside the function."""
     kinds = "_and_".join(dict.fromkeys(_in_words(type(fault).__name__) for fault, _ in weather))
-    code = weather_code(weather)
+    code = schedule_code(weather)
     used = sorted(set(re.findall(r"\b[A-Z]\w+(?=\()", code)) & {*faults.__all__})
     title = f"test_{name.removeprefix('test_')}_under_{kinds}"
     return (
@@ -44,7 +44,7 @@ def regression_test(name: str, weather: Schedule, call_site: CallSite) -> str:
     )
 
 
-def weather_code(weather: Schedule) -> str:
+def schedule_code(weather: Schedule) -> str:
     """Return a weather as code: on one line, or a line for each fault."""
     pairs = [f"({fault!r}, {_dict_code(where)})" for fault, where in weather]
     line = f"[{', '.join(pairs)}]"

@@ -10,7 +10,7 @@ from windsock.strategies.engine import st
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-__all__ = ["directions", "selectors"]
+__all__ = ["selectors"]
 
 
 DIRECTIONS = ("downstream", "upstream")
@@ -24,8 +24,3 @@ def selectors(*, connections: int = 3) -> SearchStrategy[dict[str, Any]]:
     count("selectors", 1, "connections", connections=connections)
     one = [{"connections": connection} for connection in range(connections)]
     return st.sampled_from([{**where, "direction": each} for where in (*one, {}) for each in DIRECTIONS]).map(dict)
-
-
-def directions() -> SearchStrategy[dict[str, Any]]:
-    """Draw the keywords of a selector of all connections."""
-    return st.sampled_from(DIRECTIONS).map(lambda direction: {"direction": direction})
