@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import socket
 import sys
@@ -38,6 +39,7 @@ def gets_a_line(server: windsock.RunningServer) -> None:
         assert client.recv(100) == b"hello\n"
 
 
+STALLS = st.tuples(st.builds(Stall, st.just(0)), strategies.selectors(connections=1))
 RESETS = st.lists(st.tuples(st.builds(Reset, st.integers(0, 9)), strategies.selectors()), max_size=3)
 
 
@@ -129,8 +131,7 @@ def test_a_proxy_may_carry_the_weather() -> None:
                 client.sendall(b"hello\n")
                 client.recv(100)
 
-        stalls = st.lists(st.tuples(st.builds(Stall, st.just(0)), strategies.selectors(connections=1)), max_size=1)
-        failure = found(through_a_proxy, on=bad_line, weather=stalls, patience=0.1)
+        failure = found(through_a_proxy, on=bad_line, weather=st.lists(STALLS, max_size=1), patience=0.1)
 
     assert isinstance(failure.error, windsock.ClientHung)
     assert "    with bad_line(weather) as server:\n        through_a_proxy(server)\n" in failure.code
@@ -145,6 +146,41 @@ def test_datagrams_get_faults_of_datagrams() -> None:
     failure = found(gets_an_echo, transport="udp", patience=0.5)
 
     assert failure.weather == [(Delay(0.125), {"connections": 0, "direction": "downstream", "nth": 1})]
+
+
+@pytest.mark.parametrize(
+    "options", [{"tls": True}, {"transport": "unix_stream"}, {"transport": "unix_seqpacket"}], ids=str
+)
+def test_every_kind_of_connection_has_weathers_that_suit_it(options: Any) -> None:
+    def gets_an_echo(server: windsock.RunningServer) -> None:
+        server.echo()
+        try:
+            with server.connect(timeout=0.1) as client:
+                client.send(b"hello").expect(b"hello")
+        except (OSError, windsock.PeerError, windsock.WaitTimeout):
+            pass
+
+    summary = windsock.explore(gets_an_echo, examples=30, patience=0.4, **options)
+
+    assert len(summary.fired) > 2
+
+
+def test_a_client_of_asyncio_has_a_loop_in_each_example() -> None:
+    async def get(address: Any) -> bytes:
+        reader, writer = await asyncio.open_connection(*address)
+        try:
+            writer.write(b"hello\n")
+            return await reader.readline()
+        finally:
+            writer.close()
+
+    def gets_a_line_in_a_task(server: windsock.RunningServer) -> None:
+        server.echo()
+        assert asyncio.run(get(server.address)) == b"hello\n"
+
+    failure = found(gets_a_line_in_a_task, weather=st.lists(STALLS, max_size=1), patience=0.2)
+
+    assert "await reader.readline()" in str(failure.error)
 
 
 def test_what_fails_without_a_fault_is_raised_as_it_is() -> None:
@@ -268,6 +304,7 @@ async def waits(server: windsock.RunningServer) -> None:
         (print, {"on": "hello"}, "on='hello'"),
         (print, {"on": print, "framing": "lines"}, 'framing="lines"'),
         (print, {"frames": "lines"}, "frames"),
+        (clients.asked(Client, clients.gets_values), {"weather": st.just([(Drop(1), {})])}, "acts on datagram"),
         (print, {"weather": [Drop(1)]}, "weather=[Drop(1)]"),
     ],
 )

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from windsock.errors import UsageError
 from windsock.net.deadlines import is_over
 from windsock.recording import Connection, Direction
 
@@ -36,12 +37,18 @@ class Example:
     offsets: frozenset[int] = frozenset()
     """...and the numbers of bytes in a direction after which a fault may show."""
     is_datagram: bool = False
+    is_encrypted: bool = False
+    """Whether a connection spoke TLS, so that the offsets are not those of the bytes that faults see."""
+    is_of_records: bool = False
     error: BaseException | None = None
     transcript: tuple[str, ...] = ()
 
 
 def run_example(test: Callable[[Any], object], carry: Carry, weather: Schedule) -> Example:
-    """Run the test under a weather. An exception of the test is caught, unless the time of the whole test is over."""
+    """Run the test under a weather. An exception of the test is caught, unless the time of the whole test is over.
+
+    Raises UsageError for a weather that cannot act on what carries it.
+    """
     facts: dict[str, Any] = {}
     try:
         with carry(weather) as subject:
@@ -50,29 +57,29 @@ def run_example(test: Callable[[Any], object], carry: Carry, weather: Schedule) 
                 if not weather and hasattr(subject, "drain"):
                     subject.drain()  # the connections of the first example count
             finally:
-                facts.update(_facts_of(subject))
+                facts = _facts_of(subject)
     except NOT_CAUGHT:
         raise
     except BaseException as error:
-        if is_over():
+        if is_over() or (not facts and isinstance(error, UsageError)):
             raise
-        facts.update(error=error, transcript=(*getattr(error, "transcript", facts.get("transcript", ())),))
+        facts |= {"error": error, "transcript": (*getattr(error, "transcript", facts.get("transcript", ())),)}
     return Example(weather, **facts)
 
 
 def _facts_of(subject: Any) -> dict[str, Any]:
     """Return what a server, a proxy or a world of them knows of the example, as far as it does."""
-    found: dict[str, Any] = {}
     handles = getattr(subject, "fault_handles", ())
-    found["is_datagram"] = getattr(subject, "is_datagram", False)
-    found["fired"] = frozenset(type(each.fault).__name__ for each in handles if each.fired)
-    if hasattr(subject, "transcript"):
-        found["transcript"] = (*subject.transcript(),)
-    if hasattr(subject, "connections"):
-        connections = subject.connections
-        found["connections"] = len(connections)
-        found["offsets"] = frozenset(offset for each in connections for offset in _offsets_of(each))
-    return found
+    connections = getattr(subject, "connections", None)
+    return {
+        "fired": frozenset(type(each.fault).__name__ for each in handles if each.fired),
+        "transcript": (*subject.transcript(),) if hasattr(subject, "transcript") else (),
+        "is_datagram": getattr(subject, "is_datagram", False),
+        "connections": None if connections is None else len(connections),
+        "offsets": frozenset(offset for each in connections or () for offset in _offsets_of(each)),
+        "is_encrypted": any(each.tls is not None for each in connections or ()),
+        "is_of_records": any(each.keeps_records for each in connections or ()),
+    }
 
 
 def _offsets_of(connection: Connection) -> Iterator[int]:

@@ -34,6 +34,8 @@ RETRIES = 2
 """Connections beyond those of the calm example that a weather may be about."""
 LONGEST_DELAY = 0.25
 """Seconds."""
+HANDSHAKE = 4096
+"""Bytes: about what a handshake of TLS and a short conversation take in one direction."""
 
 
 def explore(
@@ -102,12 +104,16 @@ def _checked_calm(calm: Example, name: str) -> Example:
 
 def _strategy_for(calm: Example, patience: float) -> SearchStrategy[Schedule]:
     """Return weathers about the connections that the calm example had, and a few more, and about its messages."""
-    return strategies.weather(
+    strategy = strategies.weather(
         streams=not calm.is_datagram,
         connections=(calm.connections or 1) + RETRIES,
-        offsets=calm.offsets,
+        largest=HANDSHAKE,
+        offsets=() if calm.is_encrypted else calm.offsets,
         slowest=min(LONGEST_DELAY, patience / 4),
     )
+    if calm.is_of_records:
+        return strategy.map(lambda weather: [each for each in weather if not each[0].splits])
+    return strategy
 
 
 @contextmanager

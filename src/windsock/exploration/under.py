@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
+from windsock.exploration.falsifying import tell_hypothesis
 from windsock.exploration.patience import bounded
 from windsock.faults.options import plans_from
 from windsock.net.system import monotonic
@@ -53,9 +53,9 @@ def under(weather: Iterable[Any], server: RunningServer, *, patience: float = PA
             with bounded(server, handles, patience):
                 yield server
         except BaseException as error:
-            _tell_hypothesis(server, getattr(error, "transcript", None) or server.transcript())
+            tell_hypothesis(server.fault_handles, getattr(error, "transcript", None) or server.transcript())
             raise
-        _tell_hypothesis(server, ())
+        tell_hypothesis(server.fault_handles)
     finally:
         checkpoint.stop()
         _end_connections(server)
@@ -90,15 +90,3 @@ def _end_connections(server: RunningServer) -> None:
 
 def _are_open(server: RunningServer) -> bool:
     return any(each.closed is None for each in server.connections)
-
-
-def _tell_hypothesis(server: RunningServer, transcript: Iterable[str]) -> None:
-    """Give a running test of Hypothesis the kinds of faults that have fired, and a transcript."""
-    hypothesis = sys.modules.get("hypothesis")
-    if hypothesis is None or not hypothesis.currently_in_test_context():
-        return
-    for kind in {type(each.fault).__name__ for each in server.fault_handles if each.fired}:
-        hypothesis.event(f"fired: {kind}")
-    lines = "\n".join(transcript)
-    if lines:
-        hypothesis.note(lines)
