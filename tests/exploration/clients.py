@@ -382,7 +382,7 @@ def asked(client_class: type[Client], asks: Asks) -> Callable[[windsock.RunningS
     return test
 
 
-def explore(pair_class: type[Client], asks: Asks, *, examples: int, within: float = 10.0) -> windsock.Exploration:
-    return windsock.explore(
-        asked(pair_class, asks), examples=examples, within=within, patience=PATIENCE, framing="lines"
-    )
+def explore(
+    client: type[Client], asks: Asks, *, examples: int, within: float = 10.0, patience: float = PATIENCE
+) -> windsock.Exploration:
+    return windsock.explore(asked(client, asks), examples=examples, within=within, patience=patience, framing="lines")

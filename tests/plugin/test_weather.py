@@ -24,7 +24,7 @@ def test_hypothesis_shows_the_transcript_and_the_kinds_that_fired(run: Run) -> N
             with windsock.under(weather, tcp_server):
                 tcp_server.echo()
                 with tcp_server.connect() as client:
-                    client.send(b"hello").expect(b"hello", timeout=0.1)
+                    client.send(b"hello").expect(b"hello", timeout=1)
         """,
         "--hypothesis-show-statistics",
     )
