@@ -517,7 +517,7 @@ def talk(server: RunningServer, data: bytes) -> list[bytes]:
 
 
 def test_clients_of_datagrams_are_numbered_anew_for_faults() -> None:
-    with windsock.serving(transport="udp", relay=True) as server:
+    with windsock.serving(transport="udp", concurrency="sync", relay=True) as server:
         server.echo()
         server.fault(Drop(1), connections=first(1), direction="upstream", allow_unfired=True)
         for _ in range(3):

@@ -43,8 +43,7 @@ def under(weather: Iterable[Any], server: RunningServer, *, patience: float = PA
     __tracebackhide__ = True  # pytest leaves such frames out
     _check(server, patience)
     plans = plans_from(weather)
-    if _are_open(server):
-        _end_connections(server)
+    _end_connections(server)
     checkpoint = server.checkpoint()
     checkpoint.begin()
     try:
@@ -75,11 +74,13 @@ def _install(server: RunningServer, fault: Any, keywords: dict[str, Any]) -> Fau
 
 
 def _end_connections(server: RunningServer) -> None:
-    """End all connections, those in the queue too, and wait for their ends. Raises RequestTimeout."""
+    """End all connections and wait for their ends, those too that are accepted meanwhile. Raises RequestTimeout."""
     deadline = monotonic() + server.timeout
-    server.drain()
-    while _are_open(server):
+    while True:
         server.end_connections()
+        server.drain()  # accepts what is in the queue
+        if not _are_open(server):
+            return
         left = deadline - monotonic()
         try:
             server.connections.wait(len(server.connections), timeout=max(0.0, min(LOOK, left)))
