@@ -1,0 +1,37 @@
+"""How the standard library reaches a world: functions and methods that stand in while one is live.
+
+All of them are permanent and know no world: each call looks for the live one, and is made for real by a thread that is
+not of it. So code that has kept one of them is none the worse for it later.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from windsock.simulation import interpreter, pinning
+from windsock.simulation.names import Names
+from windsock.simulation.skin import clock, locks, threads
+
+__all__ = ["check", "install", "remove"]
+
+METHODS: dict[tuple[Any, str], Any] = locks.METHODS | threads.METHODS
+_names = Names(clock.NAMES | threads.NAMES | pinning.NAMES)
+_grafts = interpreter.Grafts()
+
+
+def check() -> None:
+    """Raise Unsupported if this interpreter cannot run a world."""
+    interpreter.check(tuple(dict.fromkeys(class_ for class_, _ in METHODS)))
+
+
+def install() -> None:
+    """Put all stand-ins in place."""
+    for (class_, name), method in METHODS.items():
+        _grafts.put(class_, name, method)
+    _names.replace()
+
+
+def remove() -> None:
+    """Put the standard library back as it was."""
+    _names.restore()
+    _grafts.remove()
