@@ -1,0 +1,69 @@
+"""The handshake of a TCP connection: it is repeated while the listener's queue is full, and fails at last."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from windsock.simulation.network.tcp_connection import Connection
+from windsock.simulation.network.tcp_listener import Listener
+from windsock.simulation.network.tcp_states import State
+from windsock.simulation.network.wire import Wire
+
+if TYPE_CHECKING:
+    from windsock.simulation.network.host import Host
+
+__all__ = ["Handshake"]
+
+REPEATS = (1, 2, 3, 4, 5, 7, 11, 19, 35, 67)
+"""Seconds after the first attempt at which it is repeated (tcp_syn_linear_timeouts=4, tcp_syn_retries=6)."""
+GIVE_UP = 131
+"""Seconds after which the connection fails with ETIMEDOUT."""
+
+
+class Handshake:
+    """Connects one socket to a port of a host, at once if nothing takes time and the queue has room."""
+
+    def __init__(self, connection: Connection, host: Host, there: Wire, back: Wire) -> None:
+        self._connection = connection
+        self._host = host
+        self._there = there
+        self._back = back
+
+    def start(self) -> None:
+        """Send the first SYN, and plan to repeat it."""
+        timers = self._host.network.timers
+        began = timers.now()
+        self._attempt()
+        if not self._is_pending():
+            return
+        for seconds in REPEATS:
+            timers.call_at(began + seconds, self._attempt)
+        timers.call_at(began + GIVE_UP, self._give_up)
+
+    def _is_pending(self) -> bool:
+        return self._connection.state is State.SYN_SENT
+
+    def _attempt(self) -> None:
+        if self._is_pending():
+            self._there.carry(0, self._arrive)
+
+    def _give_up(self) -> None:
+        if self._is_pending():
+            self._connection.fail(errno.ETIMEDOUT)
+
+    def _arrive(self) -> None:
+        if not self._is_pending():
+            return
+        listener = self._host.listener(self._connection.remote)
+        if listener is None:
+            self._back.carry(0, self._connection.arrive_reset)
+        elif not listener.is_full():
+            child = self._host.embryo(listener, self._connection)
+            self._back.carry(0, lambda: self._answered(listener, child))
+
+    def _answered(self, listener: Listener, child: Connection) -> None:
+        if self._is_pending():
+            child.establish(self._back, self._connection)
+            self._connection.establish(self._there, child)
+            self._there.carry(0, lambda: listener.add(child))

@@ -1,0 +1,77 @@
+"""A network in memory: hosts with names and addresses, and links between them. It never blocks and has no clock."""
+
+from __future__ import annotations
+
+import errno
+from socket import EAI_NONAME, gaierror  # an error that tools do not replace
+
+from windsock.net.system import socket
+from windsock.simulation.network.failure import failure
+from windsock.simulation.network.host import LOOPBACK, Host
+from windsock.simulation.network.link import Direction, Link
+from windsock.simulation.network.simulated_socket import SimulatedSocket
+from windsock.simulation.network.timers import Timers
+
+__all__ = ["Network"]
+
+
+class Network:
+    """All hosts of a simulation. `localhost` is there from the start; sockets belong to it unless a host makes them."""
+
+    def __init__(self, timers: Timers) -> None:
+        self.timers = timers
+        self._hosts: dict[str, Host] = {}
+        self._links: dict[frozenset[str], tuple[str, Link]] = {}
+        self.localhost = self.host("localhost")
+
+    def host(self, name: str) -> Host:
+        """Return the host of a name; add it if it is not there. Names are the same in upper and lower case."""
+        key = name.lower()
+        if key not in self._hosts:
+            number = len(self._hosts) + 1
+            self._hosts[key] = Host(self, name, (f"10.0.{number >> 8}.{number & 255}", f"fd00::{number:x}"))
+        return self._hosts[key]
+
+    def host_at(self, ip: str) -> Host:
+        """Return the host that has an address. Raises OSError (ENETUNREACH) if none has."""
+        for each in self._hosts.values():
+            if ip in each.addresses:
+                return each
+        raise failure(errno.ENETUNREACH)
+
+    def socket(self, family: int, kind: int, proto: int = 0) -> SimulatedSocket:
+        """Return a new socket of localhost."""
+        return self.localhost.socket(family, kind, proto)
+
+    # --- names
+
+    def addresses(self, name: str) -> tuple[str, ...]:
+        """Return the addresses of a name, IPv4 first. Raises gaierror (EAI_NONAME) if no host has the name."""
+        key = name.lower().rstrip(".")
+        if key == "localhost":
+            return tuple(LOOPBACK.values())
+        if key not in self._hosts:
+            raise gaierror(EAI_NONAME, "Name or service not known")
+        return self._hosts[key].addresses
+
+    def ip_of(self, name: str, family: int) -> str:
+        """Return the address of a name for a family."""
+        is_v6 = family == socket.AF_INET6
+        return next(each for each in self.addresses(name) if (":" in each) == is_v6)
+
+    # --- links
+
+    def link(self, first: Host, second: Host) -> Link:
+        """Return the link between two hosts."""
+        return self._link(first, second)[1]
+
+    def road(self, source: Host, target: Host) -> Direction:
+        """Return the direction of the link from one host to another."""
+        first, link = self._link(source, target)
+        return link.directions[source.name != first]
+
+    def _link(self, first: Host, second: Host) -> tuple[str, Link]:
+        key = frozenset((first.name, second.name))
+        if key not in self._links:
+            self._links[key] = (first.name, Link())
+        return self._links[key]

@@ -1,0 +1,30 @@
+"""The way from one host to another, as a socket takes it when it connects or sends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from windsock.simulation.network.handshake import Handshake
+from windsock.simulation.network.tcp_connection import Connection
+from windsock.simulation.network.wire import Wire
+
+if TYPE_CHECKING:
+    from windsock.simulation.network.host import Host
+
+__all__ = ["Route"]
+
+
+class Route:
+    """From a host to a target; `source` is the address that the target sees."""
+
+    def __init__(self, host: Host, target: Host, source: str) -> None:
+        self.host = host
+        self.target = target
+        self.source = source
+
+    def handshake(self, connection: Connection) -> Handshake:
+        """Return the handshake of a connection along this route."""
+        network = self.host.network
+        there = Wire(network.timers, network.road(self.host, self.target))
+        back = Wire(network.timers, network.road(self.target, self.host))
+        return Handshake(connection, self.target, there, back)
