@@ -150,8 +150,9 @@ class Baton:
         """Let another task that is ready run first."""
         self._raise_error(task)
         if self._guarded(self.schedule.has_others):
+            following = self._choose()
             self.schedule.add(task)
-            self._hand_over(task)
+            self._pass_on(task, following)
             self._raise_error(task)
 
     def idle(self, task: Task) -> None:
@@ -176,8 +177,11 @@ class Baton:
     def _hand_over(self, task: Task) -> None:
         following = self._choose()
         if following is not task:
-            self._give(following)
-            self._take(task)
+            self._pass_on(task, following)
+
+    def _pass_on(self, task: Task, following: Task) -> None:
+        self._give(following)
+        self._take(task)
         if self._tails:
             self._wait_for_tails()
 

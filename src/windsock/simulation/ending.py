@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import threading  # the standard library's own: its hook for exceptions
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 from windsock.simulation.baton import Baton, Stuck
+from windsock.simulation.errors import WorldOver
 from windsock.simulation.interpreter import HAS_HANDLES, forget
 from windsock.simulation.tasks import Task
 
@@ -24,7 +30,8 @@ def end_threads(baton: Baton) -> list[str]:
     if not baton.is_broken:
         try:
             _drain(baton)
-            _tell(baton)
+            with _silence():
+                _tell(baton)
         except Stuck:
             pass
     return [_give_up(task) for task in _others(baton)]
@@ -44,14 +51,30 @@ def _drain(baton: Baton) -> None:
 
 
 def _tell(baton: Baton) -> None:
-    """Raise SystemExit in each wait of the threads, as threading reports no other exception silently."""
+    """Raise WorldOver in each wait of the threads."""
     for _ in range(ROUNDS):
         others = _others(baton)
         if not others:
             return
         for each in others:
-            baton.throw(each, SystemExit("the simulated world is over"))
+            baton.throw(each, WorldOver("the simulated world is over"))
         _wait(baton)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Have no WorldOver reported as an exception of a thread."""
+    report = threading.excepthook
+
+    def report_others(arguments: Any) -> None:
+        if arguments.exc_type is not WorldOver:
+            report(arguments)
+
+    threading.excepthook = report_others
+    try:
+        yield
+    finally:
+        threading.excepthook = report
 
 
 def _wait(baton: Baton) -> bool:

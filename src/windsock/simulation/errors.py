@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from windsock.errors import UsageError, WindsockError
 
-__all__ = ["Deadlock", "Livelock", "NotOfThisWorld", "NotSimulated"]
+__all__ = ["Deadlock", "Livelock", "NotOfThisWorld", "NotSimulated", "WorldOver"]
 
 
 class Deadlock(WindsockError):
@@ -65,3 +65,7 @@ class NotOfThisWorld(UsageError):
             f"{call}() of a simulated socket was called by the thread {thread!r}, which is not of the socket's world; "
             "start the thread within the world"
         )
+
+
+class WorldOver(SystemExit):
+    """Ends a thread that is still running when its world ends."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 import sysconfig
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
 from windsock.simulation.tasks import Task
 
-__all__ = ["describe", "name_of"]
+__all__ = ["describe"]
 
 HERE = str(Path(__file__).parent)
-STANDARD_LIBRARY = sysconfig.get_path("stdlib")
+STANDARD_LIBRARY = (sysconfig.get_path("stdlib"), "<frozen")
 
 
 def describe(tasks: Iterable[Task], holders: Mapping[int, str]) -> list[str]:
@@ -23,40 +23,35 @@ def describe(tasks: Iterable[Task], holders: Mapping[int, str]) -> list[str]:
 
 
 def _line(task: Task, holders: Mapping[int, str], frame: FrameType | None) -> str:
-    what = task.waits_for or "its first turn"
-    return f"{task.name} waits for {what}{_holder(task, holders)} since {task.since:.6g} s{_place(frame)}"
+    library, own = _split(frame)
+    what = _what(task, holders, library)
+    called = f" in {library[-1].f_code.co_qualname}()" if library else ""
+    place = f", at {own.f_code.co_filename}:{own.f_lineno} in {own.f_code.co_qualname}" if own else ""
+    return f"{task.name} waits{called} for {what}, since {task.since:.6g} s{place}"
 
 
-def _holder(task: Task, holders: Mapping[int, str]) -> str:
-    name = next((holders[key] for key in _keys(task) if key in holders), None)
-    return f" held by {name}," if name else ""
-
-
-def _keys(task: Task) -> list[int]:
-    """Return the locks that a task waits for."""
+def _what(task: Task, holders: Mapping[int, str], library: list[FrameType]) -> str:
+    if any(each.f_code.co_qualname == "Condition.wait" for each in library):
+        return "a notification"
     waiters: dict[int, list[Task]] = task.baton.waiters
-    return [key for key, waiting in waiters.items() if task in waiting] if "lock" in task.waits_for else []
+    keys = [key for key, waiting in waiters.items() if task in waiting]
+    holder = next((f" held by {holders[key]}" for key in keys if key in holders), "")
+    return f"{task.waits_for or 'its first turn'}{holder}"
 
 
-def _place(frame: FrameType | None) -> str:
-    """Return the innermost line that is not the standard library's."""
-    outer = first = _outside(frame, (HERE,))
-    while outer is not None and _is_library(outer.f_code.co_filename):
-        outer = outer.f_back
-    found = outer or first
-    return f", at {found.f_code.co_filename}:{found.f_lineno} in {name_of(found)}" if found else ""
+def _split(frame: FrameType | None) -> tuple[list[FrameType], FrameType | None]:
+    """Return the innermost frames that are the standard library's, and the one that has called them."""
+    frames = [each for each in _outwards(frame) if not each.f_code.co_filename.startswith(HERE)]
+    number = next((n for n, each in enumerate(frames) if not _is_library(each)), len(frames))
+    return frames[:number], frames[number] if number < len(frames) else None
 
 
-def name_of(frame: FrameType) -> str:
-    """Return the name of a frame's function."""
-    return frame.f_code.co_qualname
-
-
-def _outside(frame: FrameType | None, folders: tuple[str, ...]) -> FrameType | None:
-    while frame is not None and frame.f_code.co_filename.startswith(folders):
+def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
         frame = frame.f_back
-    return frame
 
 
-def _is_library(path: str) -> bool:
-    return path.startswith((STANDARD_LIBRARY, "<frozen")) and "site-packages" not in path
+def _is_library(frame: FrameType) -> bool:
+    path = frame.f_code.co_filename
+    return path.startswith(STANDARD_LIBRARY) and "site-packages" not in path
