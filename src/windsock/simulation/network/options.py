@@ -56,7 +56,16 @@ TCP = {
     (socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT): 0,
     (socket.IPPROTO_TCP, socket.TCP_SYNCNT): 6,
 }
-FLAGS = {socket.SO_REUSEADDR, socket.SO_REUSEPORT, socket.SO_KEEPALIVE, socket.SO_BROADCAST, socket.SO_OOBINLINE}
+FLAGS = {
+    (SOCKET, socket.SO_REUSEADDR),
+    (SOCKET, socket.SO_REUSEPORT),
+    (SOCKET, socket.SO_KEEPALIVE),
+    (SOCKET, socket.SO_BROADCAST),
+    (SOCKET, socket.SO_OOBINLINE),
+    (SOCKET, socket.SO_DONTROUTE),
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY),
+    (socket.IPPROTO_TCP, socket.TCP_CORK),
+}
 TIMES = {socket.SO_RCVTIMEO, socket.SO_SNDTIMEO}
 BUFFERS = {socket.SO_RCVBUF: LEAST_RECEIVE_BUFFER, socket.SO_SNDBUF: LEAST_SEND_BUFFER}
 
@@ -161,4 +170,4 @@ def kept(level: int, name: int, value: int) -> int:
     """Return what the system keeps of an option's value: it doubles and limits the sizes of buffers (socket(7))."""
     if level == SOCKET and name in BUFFERS:
         return min(max(2 * value, BUFFERS[name]), LARGEST_BUFFER)
-    return int(bool(value)) if level == SOCKET and name in FLAGS else value
+    return int(bool(value)) if (level, name) in FLAGS else value

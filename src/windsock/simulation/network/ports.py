@@ -43,11 +43,11 @@ class Claim(Generic[Owner]):
         return (":" in ip) == (self.family == socket.AF_INET6)
 
     def conflicts_with(self, other: Claim[Owner]) -> bool:
-        """Return whether both cannot have the same port."""
+        """Return whether this one cannot be added, or cannot listen, beside the other one."""
         if not (self.covers(other.endpoint.ip) or other.covers(self.endpoint.ip)):
             return False
         mine, theirs = self.options, other.options
-        if mine.reuse_address and theirs.reuse_address and self.is_shareable and other.is_shareable:
+        if mine.reuse_address and theirs.reuse_address and other.is_shareable:
             return False
         return not (mine.reuse_port and theirs.reuse_port)
 

@@ -90,7 +90,7 @@ class SimulatedSocket:
         raise NotImplementedError
 
     def close(self) -> None:
-        """Close the socket. Idempotent."""
+        """Close the socket. Its methods must not be called afterwards, except for this one."""
         raise NotImplementedError
 
     def bind(self, address: Any) -> None:
@@ -127,15 +127,19 @@ class SimulatedSocket:
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Return received bytes."""
-        return self.recvmsg(size, flags)[0]
+        return self.receive(size, flags)[0]
 
     def recvfrom(self, size: int, flags: int = 0) -> tuple[bytes, Any]:
         """Return received bytes and their sender."""
-        data, _, _, address = self.recvmsg(size, flags)
+        data, _, _, address = self.receive(size, flags)
         return data, address
 
-    def recvmsg(self, size: int, flags: int = 0) -> Message:
+    def recvmsg(self, size: int, ancillary_size: int = 0, flags: int = 0) -> Message:  # noqa: ARG002
         """Return received bytes with what came along."""
+        return self.receive(size, flags)
+
+    def receive(self, size: int, flags: int) -> Message:
+        """Return what recvmsg() does; all methods that receive call this one."""
         raise NotImplementedError
 
     def recv_into(self, buffer: Any, size: int = 0, flags: int = 0) -> int:

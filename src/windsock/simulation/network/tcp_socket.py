@@ -31,6 +31,8 @@ class TCPSocket(SimulatedSocket):
         self._connection = connection
         self._listener: Listener | None = None
         self._claim: Claim[Listener | None] | None = None
+        self._name = Endpoint(ANY[family], 0)
+        """The local address; Linux shows it for a port that is given back too."""
         self._is_connecting = False
         if connection is not None:
             connection.on_change = self.changed
@@ -49,13 +51,11 @@ class TCPSocket(SimulatedSocket):
         claim: Claim[Listener | None] = Claim(self.family, endpoint, self.options, None)
         self.host.tcp_ports.add(claim)
         self._claim = claim
+        self._name = claim.endpoint
 
     def getsockname(self) -> Any:
         """Return the local address; zeros if there is none."""
-        if self._connection is not None:
-            return shown(self.family, self._connection.local)
-        nowhere = Endpoint(ANY[self.family], 0)
-        return shown(self.family, nowhere if self._claim is None else self._claim.endpoint)
+        return shown(self.family, self._name if self._connection is None else self._connection.local)
 
     def getpeername(self) -> Any:
         """Return the peer's address, as long as there is a connection."""
@@ -80,10 +80,9 @@ class TCPSocket(SimulatedSocket):
         if self._claim is None:
             self._claim_port(Endpoint(ANY[self.family], 0))
         assert self._claim is not None
-        self._claim.is_shareable = False
         if self.host.tcp_ports.is_taken(self._claim):
-            self._claim.is_shareable = True
             raise failure(errno.EADDRINUSE)
+        self._claim.is_shareable = False
         self._claim.owner = self._listener = Listener(self.options, max(0, backlog), self.changed)
         self.changed()
 
@@ -176,12 +175,15 @@ class TCPSocket(SimulatedSocket):
             raise failure(errno.EPIPE)
         return self._connection.send(bytes(data), bool(flags & socket.MSG_OOB))
 
-    def recvmsg(self, size: int, flags: int = 0) -> Message:
-        """Return received bytes; their sender is not told."""
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Return received bytes, b"" at the end of the stream."""
         if self._connection is None:
             raise failure(errno.ENOTCONN)
-        data = self._connection.receive(size, flags)
-        return data, [], flags & socket.MSG_OOB, None
+        return self._connection.receive(size, flags)
+
+    def receive(self, size: int, flags: int) -> Message:
+        """Return received bytes; their sender is not told."""
+        return self.recv(size, flags), [], flags & socket.MSG_OOB, None
 
     def shutdown(self, how: int) -> None:
         """End halves of the connection. A listener that shuts its receiving half down listens no more."""

@@ -1,0 +1,346 @@
+"""Probes: how TCP connections begin, and what addresses there are."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from tests.simulation.network.probes import probe
+from tests.simulation.network.worlds import World
+
+
+@probe
+def connect_to_a_closed_port(world: World) -> list[Any]:
+    gone = world.listener()
+    address = gone.address
+    gone.close()
+    client = world.tcp()
+
+    return [
+        client.connect(address),
+        client.until("ERR"),
+        client.connect(address),
+        client.events(),
+        client.connect(address),
+    ]
+
+
+@probe
+def the_error_of_a_refused_connection_is_reported_once(world: World) -> list[Any]:
+    gone = world.listener()
+    address = gone.address
+    gone.close()
+    client = world.tcp()
+
+    return [
+        client.connect(address),
+        client.until("ERR"),
+        client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR),
+        client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR),
+        client.events(),
+        client.connect(address),
+    ]
+
+
+@probe
+def a_refused_socket_reads_and_writes(world: World) -> list[Any]:
+    gone = world.listener()
+    address = gone.address
+    gone.close()
+    reader, writer = world.tcp(), world.tcp()
+    reader.connect(address)
+    writer.connect(address)
+
+    return [
+        reader.until("ERR"),
+        reader.recv(1),
+        reader.recv(1),
+        reader.send(b"x"),
+        writer.until("ERR"),
+        writer.send(b"x"),
+        writer.send(b"x"),
+        writer.recv(1),
+    ]
+
+
+@probe
+def connect_says_in_progress_then_nothing_then_connected(world: World) -> list[Any]:
+    listener = world.listener()
+    client = world.tcp()
+
+    return [
+        client.connect(listener.address),
+        client.until("OUT"),
+        client.connect(listener.address),
+        client.connect(listener.address),
+        client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR),
+    ]
+
+
+@probe
+def the_names_of_both_ends(world: World) -> list[Any]:
+    listener = world.listener()
+    client, server = world.connected(listener)
+
+    return [
+        client.getsockname() == server.getpeername(),
+        client.getpeername() == server.getsockname() == listener.address,
+        client.getsockname()[0],
+        listener.getpeername(),
+    ]
+
+
+@probe
+def the_names_of_a_new_socket(world: World) -> list[Any]:
+    new, v6 = world.tcp(), world.tcp(socket.AF_INET6)
+
+    return [new.getsockname(), new.getpeername(), v6.getsockname(), v6.getpeername()]
+
+
+@probe
+def the_events_of_a_new_socket_and_a_listener(world: World) -> list[Any]:
+    listener = world.listener()
+
+    return [world.tcp().events(), listener.events(), world.udp().events()]
+
+
+@probe
+def a_new_socket_reads_writes_and_shuts_down(world: World) -> list[Any]:
+    new = world.tcp()
+
+    return [new.recv(1), new.send(b"x"), new.shutdown(socket.SHUT_WR), new.accept(), new.send(b"")]
+
+
+@probe
+def a_listener_reads_writes_and_connects(world: World) -> list[Any]:
+    listener = world.listener()
+
+    return [listener.recv(1), listener.send(b"x"), listener.accept(), listener.connect(listener.address)]
+
+
+@probe
+def a_listener_listens_again_and_a_client_does_not(world: World) -> list[Any]:
+    listener = world.listener()
+    client, server = world.connected(listener)
+
+    return [listener.listen(1), client.listen(1), server.listen(1)]
+
+
+@probe
+def listening_without_a_name_takes_a_port(world: World) -> list[Any]:
+    listener = world.tcp()
+
+    return [listener.listen(1), listener.getsockname()[0], listener.port > 0]
+
+
+@probe
+def a_connected_socket_is_connected_or_bound_again(world: World) -> list[Any]:
+    listener = world.listener()
+    client, server = world.connected(listener)
+
+    return [
+        client.connect(listener.address),
+        server.connect(listener.address),
+        client.bind(("127.0.0.1", 0)),
+        server.accept(),
+    ]
+
+
+@probe
+def bind_twice(world: World) -> list[Any]:
+    first, second = world.tcp(), world.tcp()
+
+    return [
+        first.bind(("127.0.0.1", 0)),
+        first.bind(("127.0.0.1", 0)),
+        second.bind(first.address),
+        second.bind(("127.0.0.2", first.port)),
+        world.tcp().bind(("", first.port)),
+    ]
+
+
+@probe
+def bind_beside_a_listener(world: World) -> list[Any]:
+    listener = world.listener(SO_REUSEADDR=1)
+    second = world.tcp()
+    second.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+    return [second.bind(listener.address), second.bind(("127.0.0.2", listener.port))]
+
+
+@probe
+def reuse_address_shares_a_port_until_one_listens(world: World) -> list[Any]:
+    first, second = world.tcp(), world.tcp()
+    for each in (first, second):
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    first.bind(("127.0.0.1", 0))
+
+    return [second.bind(first.address), first.listen(1), second.listen(1)]
+
+
+@probe
+def reuse_port_lets_two_listen(world: World) -> list[Any]:
+    first, second = world.tcp(), world.tcp()
+    for each in (first, second):
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    first.bind(("127.0.0.1", 0))
+
+    return [second.bind(first.address), first.listen(1), second.listen(1)]
+
+
+@probe
+def a_port_is_taken_by_the_connections_of_a_closed_listener(world: World) -> list[Any]:
+    listener = world.listener()
+    address = listener.address
+    world.connected(listener)
+    listener.close()
+    plain, reusing = world.tcp(), world.tcp()
+    reusing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+    return [plain.bind(address), reusing.bind(address)]
+
+
+@probe
+def a_restarted_server_takes_its_port_while_old_connections_last(world: World) -> list[Any]:
+    listener = world.listener(SO_REUSEADDR=1)
+    address = listener.address
+    world.connected(listener)
+    listener.close()
+    reusing = world.tcp()
+    reusing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+    return [reusing.bind(address), reusing.listen(1)]
+
+
+@probe
+def an_address_of_no_interface(world: World) -> list[Any]:
+    return [world.tcp().bind(("203.0.113.9", 0)), world.udp().bind(("203.0.113.9", 0))]
+
+
+@probe
+def wrong_addresses(world: World) -> list[Any]:
+    new = world.tcp()
+
+    return [
+        new.bind("127.0.0.1"),
+        new.bind(("127.0.0.1",)),
+        new.bind(("127.0.0.1", "80")),
+        new.bind(("127.0.0.1", 65536)),
+        new.connect(("127.0.0.1", -1)),
+        new.bind((None, 0)),
+    ]
+
+
+@probe
+def a_client_bound_to_another_loopback_address(world: World) -> list[Any]:
+    listener = world.listener()
+    client = world.tcp()
+    client.bind(("127.0.0.3", 0))
+    client.connect(listener.address)
+    listener.until("IN")
+    server = listener.accept()
+
+    return [server.getpeername()[0], server.getpeername() == client.getsockname()]
+
+
+@probe
+def a_listener_on_all_addresses(world: World) -> list[Any]:
+    listener = world.listener(host="0.0.0.0")
+    client, server = world.connected(listener, host="127.0.0.5")
+
+    return [client.getsockname()[0], server.getsockname()[0], listener.getsockname()[0]]
+
+
+@probe
+def connect_to_all_addresses_means_loopback(world: World) -> list[Any]:
+    listener = world.listener(host="0.0.0.0")
+    client, _server = world.connected(listener, host="0.0.0.0")
+
+    return [client.getpeername()[0]]
+
+
+@probe
+def the_queue_of_a_listener_takes_one_more_than_its_backlog(world: World) -> list[Any]:
+    listener = world.listener(backlog=1)
+    clients = [world.tcp() for _ in range(2)]
+    for each in clients:
+        each.connect(listener.address)
+        each.until("OUT")
+    late = world.tcp()
+
+    return [late.connect(listener.address), late.events(), late.connect(listener.address), late.send(b"x")]
+
+
+@probe
+def a_connecting_socket_reads_and_has_a_name(world: World) -> list[Any]:
+    listener = world.listener(backlog=0)
+    first = world.tcp()
+    first.connect(listener.address)
+    first.until("OUT")
+    late = world.tcp()
+
+    return [
+        late.connect(listener.address),
+        late.recv(1),
+        late.getsockname()[0],
+        late.getpeername(),
+        late.shutdown(socket.SHUT_RDWR),
+    ]
+
+
+@probe
+def what_was_sent_before_accept_is_there(world: World) -> list[Any]:
+    listener = world.listener()
+    client = world.tcp()
+    client.connect(listener.address)
+    client.until("OUT")
+    sent = client.send(b"early")
+    server = listener.accept()
+
+    return [sent, server.until("IN"), server.recv(10)]
+
+
+@probe
+def a_client_that_left_before_accept(world: World) -> list[Any]:
+    listener = world.listener()
+    client = world.tcp()
+    client.connect(listener.address)
+    client.until("OUT")
+    client.send(b"bye")
+    client.close()
+    listener.until("IN")
+    server = listener.accept()
+
+    return [server.until("RDHUP"), server.recv(10), server.recv(10)]
+
+
+@probe
+def closing_a_listener_resets_its_queue(world: World) -> list[Any]:
+    listener = world.listener()
+    client = world.tcp()
+    client.connect(listener.address)
+    listener.until("IN")
+    listener.close()
+
+    return [client.until("ERR", "HUP"), client.recv(1), client.recv(1), client.send(b"x")]
+
+
+@probe
+def shutting_a_listener_down(world: World) -> list[Any]:
+    listener = world.listener()
+    client = world.tcp()
+    client.connect(listener.address)
+    listener.until("IN")
+    port = listener.port
+
+    return [
+        listener.shutdown(socket.SHUT_WR),
+        listener.events(),
+        listener.shutdown(socket.SHUT_RD),
+        listener.accept(),
+        listener.events(),
+        listener.port == port,
+        client.until("ERR", "HUP"),
+        listener.listen(1),
+        listener.port > 0,
+    ]

@@ -1,0 +1,26 @@
+"""The kernel and the simulated network give the same results and errors."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.simulation.network import (  # noqa: F401  # they fill the table
+    probes_of_connecting,
+    probes_of_streams,
+    probes_of_urgent_data,
+)
+from tests.simulation.network.probes import PROBES, Probe
+from tests.simulation.network.worlds import Kernel, Simulated
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the network is Linux's")
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.__name__)
+def test_the_network_does_what_the_kernel_does(probe: Probe) -> None:
+    with Kernel() as kernel:
+        expected = probe(kernel)
+
+    with Simulated() as simulated:
+        assert probe(simulated) == expected
