@@ -11,6 +11,7 @@ from _thread import LockType, allocate_lock, get_ident
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 from windsock.simulation import live
 from windsock.simulation.errors import Deadlock, Livelock
@@ -44,6 +45,7 @@ class Baton:
         self.waiters: dict[int, list[Task]] = {}
         self.holders: dict[int, str] = {}
         self.members: dict[Task, None] = {}
+        self.world: Any = None
         self.is_broken = False
         self.limit = -1.0
         self._seed = seed
@@ -157,7 +159,8 @@ class Baton:
 
     def idle(self, task: Task) -> None:
         """Count a call that passes no time."""
-        self.schedule.creep(task)
+        if self.schedule.creep(task):
+            self.yield_turn(task)  # the loop may wait for another thread
         if task.idle_calls > self._most_steps:
             task.idle_calls = 0
             raise Livelock(self._most_steps, self.schedule.seconds, self._seed)

@@ -99,10 +99,9 @@ def _sites(module: ModuleType, wanted: Mapping[int, Any]) -> Iterator[Site]:
 
 def _in_class(class_: type, wanted: Mapping[int, Any]) -> Iterator[Site]:
     for name, value in list(vars(class_).items()):
-        is_static = isinstance(value, staticmethod)
-        bound = value.__func__ if is_static else value
+        bound = value.__func__ if isinstance(value, staticmethod) else value
         if id(bound) in wanted:
-            yield _static_site(class_, name) if is_static else Site(*_attribute(class_, name))
+            yield _site_in_class(class_, name, value)
         elif isinstance(bound, FunctionType):
             yield from _in_function(bound, wanted)
 
@@ -112,8 +111,14 @@ def _attribute(owner: object, name: str) -> tuple[Callable[[], Any], Callable[[A
     return lambda: read(owner), lambda new: setattr(owner, name, new)
 
 
-def _static_site(class_: type, name: str) -> Site:
-    return Site(lambda: getattr(class_, name), lambda new: setattr(class_, name, staticmethod(new)))
+def _site_in_class(class_: type, name: str, old: Any) -> Site:
+    """Return the site of a function that is called without the instance, unless it is a Python function."""
+
+    def put(new: Any) -> None:
+        is_back = new is getattr(old, "__func__", old)
+        setattr(class_, name, old if is_back else staticmethod(new))
+
+    return Site(partial(getattr, class_, name), put)
 
 
 def _in_function(function: FunctionType, wanted: Mapping[int, Any], depth: int = MOST_WRAPPERS) -> Iterator[Site]:

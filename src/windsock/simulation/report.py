@@ -43,7 +43,9 @@ def _split(frame: FrameType | None) -> tuple[list[FrameType], FrameType | None]:
     """Return the innermost frames that are the standard library's, and the one that has called them."""
     frames = [each for each in _outwards(frame) if not each.f_code.co_filename.startswith(HERE)]
     number = next((n for n, each in enumerate(frames) if not _is_library(each)), len(frames))
-    return frames[:number], frames[number] if number < len(frames) else None
+    if number < len(frames):
+        return frames[:number], frames[number]
+    return [each for each in frames if not each.f_code.co_qualname.startswith("Thread.")], None
 
 
 def _outwards(frame: FrameType | None) -> Iterator[FrameType]:

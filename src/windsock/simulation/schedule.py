@@ -75,13 +75,18 @@ class Schedule:
 
     def preempts(self) -> bool:
         """Decide whether the running task is to let another one run first."""
-        return bool(self._ready) and self._random() < PREEMPTION
+        return self.has_others() and self._random() < PREEMPTION
 
-    def creep(self, task: Task) -> None:
-        """Count a call that passes no time; after many in a row time moves on by itself, so that a loop ends."""
+    def creep(self, task: Task) -> bool:
+        """Count a call that passes no time; after many in a row time moves on by itself, so that a loop ends.
+
+        Return whether it did.
+        """
         task.idle_calls += 1
-        if task.idle_calls > FREE_IDLE_CALLS:
-            self.seconds += 1e-6 * min(LARGEST_CREEP, task.idle_calls - FREE_IDLE_CALLS)
+        if task.idle_calls <= FREE_IDLE_CALLS:
+            return False
+        self.seconds += 1e-6 * min(LARGEST_CREEP, task.idle_calls - FREE_IDLE_CALLS)
+        return True
 
     def next(self) -> Task | None:
         """Remove the next task from the run queue; moves the clock if none is ready. None if nothing is due either."""

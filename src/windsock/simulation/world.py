@@ -12,6 +12,8 @@ from windsock.errors import StillRunning, UsageError
 from windsock.simulation import live, pinning, skin
 from windsock.simulation.baton import Baton
 from windsock.simulation.ending import DRAIN, end_threads
+from windsock.simulation.files import Files
+from windsock.simulation.network import Host, Network
 from windsock.simulation.schedule import Schedule
 from windsock.simulation.tasks import Task
 
@@ -30,6 +32,9 @@ class World:
         self.seed = seed
         self.schedule = Schedule(seed, is_traced=is_traced)
         self.baton = Baton(self.schedule, seed, most_steps)
+        self.baton.world = self
+        self.network = Network(self.schedule)
+        self.files = Files(self.baton.notify)
         self._processors = pinning.processors()
 
     def __repr__(self) -> str:
@@ -66,6 +71,15 @@ class World:
         finally:
             pinning.pin_to_one(self._processors)
             live.tasks[task.ident] = task
+
+    def host_of(self, task: Task) -> Host:  # noqa: ARG002
+        """Return the host that a task's sockets belong to. For windsock itself."""
+        return self.network.localhost
+
+    def name_of(self, address: str) -> str:
+        """Return the name of the host that has an address. For windsock itself."""
+        is_loopback = self.network.localhost.is_own(address)
+        return "localhost" if is_loopback else self.network.host_at(address).name
 
     def _task(self, method: str) -> Task:
         task = live.current()

@@ -10,12 +10,27 @@ from typing import Any
 
 from windsock.simulation import interpreter, pinning
 from windsock.simulation.names import Names
-from windsock.simulation.skin import clock, locks, threads
+from windsock.simulation.skin import clock, descriptors, handles, locks, polling, refusals, resolver, sockets, threads
 
 __all__ = ["check", "install", "remove"]
 
-METHODS: dict[tuple[Any, str], Any] = locks.METHODS | threads.METHODS
-_names = Names(clock.NAMES | threads.NAMES | pinning.NAMES)
+METHODS: dict[tuple[Any, str], Any] = {
+    **locks.METHODS,
+    **threads.METHODS,
+    **sockets.METHODS,
+    **polling.METHODS,
+}
+NAMES: dict[Any, Any] = {
+    **clock.NAMES,
+    **threads.NAMES,
+    **pinning.NAMES,
+    **sockets.NAMES,
+    **polling.NAMES,
+    **descriptors.NAMES,
+    **resolver.NAMES,
+    **refusals.NAMES,
+}
+_names = Names(NAMES)
 _grafts = interpreter.Grafts()
 
 
@@ -35,3 +50,5 @@ def remove() -> None:
     """Put the standard library back as it was."""
     _names.restore()
     _grafts.remove()
+    handles.handles.clear()
+    polling.forget()

@@ -1,0 +1,36 @@
+"""Calls that a world does not have, refused where they are made: processes, and what waits for them."""
+
+from __future__ import annotations
+
+import _posixsubprocess
+import os as standard  # the standard library's own: its functions are replaced
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from windsock.simulation.errors import NotSimulated
+from windsock.simulation.live import current
+
+__all__ = ["NAMES"]
+
+PROCESSES = "fork forkpty posix_spawn posix_spawnp system wait waitpid wait3 wait4 waitid pidfd_open"
+
+
+def _refused(old: Any, call: str, reason: str) -> Callable[..., Any]:
+    @wraps(old)
+    def stand_in(*arguments: Any, **keywords: Any) -> Any:
+        if current() is not None:
+            raise NotSimulated(call, reason)
+        return old(*arguments, **keywords)
+
+    return stand_in
+
+
+NAMES: dict[Any, Any] = {
+    getattr(standard, name): _refused(getattr(standard, name), f"os.{name}()", "a world is one process")
+    for name in PROCESSES.split()
+    if hasattr(standard, name)
+}
+NAMES[_posixsubprocess.fork_exec] = _refused(
+    _posixsubprocess.fork_exec, "starting a process", "its pipes and its end are the kernel's"
+)
