@@ -196,8 +196,8 @@ class World:
         listener.until("IN")
         return client, listener.accept()
 
-    def pair(self, **options: int) -> tuple[End, End]:
-        return self.connected(self.listener(**options))
+    def pair(self) -> tuple[End, End]:
+        return self.connected(self.listener())
 
     def unix_pair(self, kind: int = socket.SOCK_STREAM) -> tuple[End, End]:
         first, second = self.make_pair(kind)

@@ -48,8 +48,21 @@ class UnixDatagramSocket(UnixSocket):
 
     def connect(self, address: Any) -> None:
         """Set the peer: the default target, and the only sender. Raises OSError: ENOENT, ECONNREFUSED, EPERM."""
-        self._peer = self._found(address)
+        self._set_peer(self._found(address))
+
+    def _set_peer(self, peer: UnixDatagramSocket | None) -> None:
+        """Have another peer: what came from the old one is lost, which an old peer that is connected here is told."""
+        old, self._peer = self._peer, peer
+        if old is not None and old is not peer:
+            self._queue.clear()
+            old.left_by(self)
         self.changed()
+
+    def left_by(self, peer: UnixDatagramSocket) -> None:
+        """Take that a socket, perhaps this one's peer, has another peer now."""
+        if self._peer is peer and not self.is_closed:
+            self.error = errno.ECONNRESET
+            self.changed()
 
     def _found(self, address: Any) -> UnixDatagramSocket:
         target = self.find(address)
@@ -60,8 +73,7 @@ class UnixDatagramSocket(UnixSocket):
 
     def disconnect(self) -> None:
         """Have no peer any more."""
-        self._peer = None
-        self.changed()
+        self._set_peer(None)
 
     def getpeername(self) -> Any:
         """Return the name of the peer, "" if it has none."""

@@ -37,10 +37,11 @@ class UnixNames:
         return key
 
     def find(self, host: Host, name: Name) -> UnixSocket:
-        """Return the open socket of a name. Raises OSError: ENOENT, ECONNREFUSED."""
-        is_path = isinstance(name, str)
+        """Return the open socket of a name. Raises OSError: ENOENT, ECONNREFUSED, EINVAL for ""."""
+        if not name:
+            raise failure(errno.EINVAL)
         found = self._by_file.get(self._files.find(name)) if isinstance(name, str) else host.abstract_names.get(name)
-        if found is None or (is_path and not name):
+        if found is None:
             raise failure(errno.ECONNREFUSED)
         return found
 

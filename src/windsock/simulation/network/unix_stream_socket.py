@@ -106,7 +106,7 @@ class UnixStreamSocket(UnixSocket):
     def sendmsg(self, buffers: Any, ancillary: Any = (), flags: int = 0, address: Any = None) -> int:
         """Send bytes, as many as fit, or one record."""
         data = b"".join(buffers)
-        self._check(data, flags, address)
+        self._check(flags, address)
         peer = self._peer
         assert peer is not None
         room = self.options.send_buffer - peer.weight
@@ -120,7 +120,7 @@ class UnixStreamSocket(UnixSocket):
         self.changed()
         return len(taken)
 
-    def _check(self, data: bytes, flags: int, address: Any) -> None:
+    def _check(self, flags: int, address: Any) -> None:
         if flags & socket.MSG_OOB:
             raise failure(errno.EOPNOTSUPP)
         if address is not None and self.type == socket.SOCK_STREAM:
