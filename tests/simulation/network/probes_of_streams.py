@@ -289,7 +289,7 @@ def linger_that_is_off_or_long_does_not_reset(world: World) -> list[Any]:
 
 @probe
 def a_full_buffer_takes_a_part(world: World) -> list[Any]:
-    client, server = world.pair()
+    client, _server = world.pair()
     sizes = [client.send(bytes(16_000_000)) for _ in range(2)]
     client.until_not("OUT")
 

@@ -8,7 +8,11 @@ import pytest
 
 from tests.simulation.network import (  # noqa: F401  # they fill the table
     probes_of_connecting,
+    probes_of_datagrams,
+    probes_of_ipv6,
     probes_of_streams,
+    probes_of_unix_datagrams,
+    probes_of_unix_sockets,
     probes_of_urgent_data,
 )
 from tests.simulation.network.probes import PROBES, Probe

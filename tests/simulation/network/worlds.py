@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from windsock.simulation.network import Network
+from windsock.simulation.network import FilesInMemory, Network
 
 EVENTS = ("IN", "OUT", "PRI", "RDHUP", "ERR", "HUP")
 MASK = {name: getattr(select, f"POLL{name}") for name in EVENTS}
@@ -196,8 +196,8 @@ class World:
         listener.until("IN")
         return client, listener.accept()
 
-    def pair(self, **options: int) -> tuple[End, End]:
-        return self.connected(self.listener(**options))
+    def pair(self) -> tuple[End, End]:
+        return self.connected(self.listener())
 
     def unix_pair(self, kind: int = socket.SOCK_STREAM) -> tuple[End, End]:
         first, second = self.make_pair(kind)
@@ -299,7 +299,8 @@ class Simulated(World):
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.network = Network(self.clock)
+        self.files = FilesInMemory()
+        self.network = Network(self.clock, self.files)
 
     def make(self, family: int, kind: int) -> Any:
         return self.network.socket(family, kind)
@@ -327,10 +328,10 @@ class Simulated(World):
         return f"/run/{name}"
 
     def write_file(self, path: str) -> None:
-        self.network.files.write(path)
+        self.files.write(path)
 
     def unlink(self, path: str) -> None:
-        self.network.files.unlink(path)
+        self.files.unlink(path)
 
     def close(self) -> None:
         pass

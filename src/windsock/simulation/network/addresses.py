@@ -10,7 +10,7 @@ from windsock.net.system import socket
 
 __all__ = ["ANY", "Endpoint", "endpoint_from", "is_any", "shown"]
 
-ANY = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}
+ANY: dict[int, str] = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}
 BROADCAST = "255.255.255.255"
 MAPPED = "::ffff:"
 

@@ -8,5 +8,5 @@ __all__ = ["failure"]
 
 
 def failure(number: int) -> OSError:
-    """Return the OSError of an errno value; Python chooses its subclass (ConnectionResetError, BlockingIOError, ...)."""
+    """Return the OSError of an errno value, in the subclass that Python has for it (BlockingIOError, ...)."""
     return OSError(number, os.strerror(number))

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 from windsock.net.system import socket
 from windsock.simulation.network.addresses import Endpoint, endpoint_from, is_any
 from windsock.simulation.network.failure import failure
+from windsock.simulation.network.kinds import new_socket
 from windsock.simulation.network.ports import Claim, Ports
 from windsock.simulation.network.route import Route
 from windsock.simulation.network.tcp_connection import Connection
 from windsock.simulation.network.tcp_listener import Listener
+from windsock.simulation.network.unix_socket import UnixSocket
 
 if TYPE_CHECKING:
     from windsock.simulation.network.network import Network
     from windsock.simulation.network.simulated_socket import SimulatedSocket
+    from windsock.simulation.network.udp_socket import UDPSocket
 
 __all__ = ["Host"]
 
-LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
+LOOPBACK: dict[int, str] = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 
 
 class Host:
@@ -31,15 +35,25 @@ class Host:
         self.addresses = addresses
         """The addresses by which other hosts reach it: one of IPv4, one of IPv6."""
         self.tcp_ports: Ports[Listener | None] = Ports()
+        self.udp_ports: Ports[UDPSocket] = Ports()
+        self.abstract_names: dict[Hashable, UnixSocket] = {}
+        """The Unix sockets with names that are not in the file system."""
 
     def __repr__(self) -> str:
         return f"<Host {self.name} {' '.join(self.addresses)}>"
 
     def socket(self, family: int, kind: int, proto: int = 0) -> SimulatedSocket:
         """Return a new socket. Raises OSError (EAFNOSUPPORT, ESOCKTNOSUPPORT, EPROTONOSUPPORT)."""
-        from windsock.simulation.network.tcp_socket import TCPSocket
+        return new_socket(self, family, kind, proto)
 
-        return TCPSocket(self, family)
+    def socketpair(self, family: int, kind: int, proto: int = 0) -> tuple[SimulatedSocket, SimulatedSocket]:
+        """Return two connected Unix sockets. Raises OSError (EOPNOTSUPP) for another family."""
+        first, second = self.socket(family, kind, proto), self.socket(family, kind, proto)
+        if not (isinstance(first, UnixSocket) and isinstance(second, UnixSocket)):
+            raise failure(errno.EOPNOTSUPP)
+        first.join(second)
+        second.join(first)
+        return first, second
 
     def endpoint(self, family: int, address: Any, call: str) -> Endpoint:
         """Return the endpoint for an address that was passed to a socket's method."""
@@ -58,7 +72,7 @@ class Host:
 
     def loopback(self, family: int) -> str:
         """Return the loopback address of a family."""
-        return LOOPBACK[socket.AddressFamily(family)]
+        return LOOPBACK[family]
 
     def route(self, ip: str, bound: str) -> Route:
         """Return the route to an address, from the address that a socket is bound to or the one that fits.

@@ -10,16 +10,22 @@ from windsock.simulation.network.failure import failure
 from windsock.simulation.network.host import LOOPBACK, Host
 from windsock.simulation.network.link import Direction, Link
 from windsock.simulation.network.simulated_socket import SimulatedSocket
+from windsock.simulation.network.socket_files import FilesInMemory, SocketFiles
 from windsock.simulation.network.timers import Timers
+from windsock.simulation.network.unix_names import UnixNames
 
 __all__ = ["Network"]
 
 
 class Network:
-    """All hosts of a simulation. `localhost` is there from the start; sockets belong to it unless a host makes them."""
+    """All hosts of a simulation. `localhost` is there from the start; sockets belong to it unless a host makes them.
 
-    def __init__(self, timers: Timers) -> None:
+    `files` is where the names of Unix sockets are; by default a table in memory.
+    """
+
+    def __init__(self, timers: Timers, files: SocketFiles | None = None) -> None:
         self.timers = timers
+        self.unix_names = UnixNames(FilesInMemory() if files is None else files)
         self._hosts: dict[str, Host] = {}
         self._links: dict[frozenset[str], tuple[str, Link]] = {}
         self.localhost = self.host("localhost")
@@ -42,6 +48,10 @@ class Network:
     def socket(self, family: int, kind: int, proto: int = 0) -> SimulatedSocket:
         """Return a new socket of localhost."""
         return self.localhost.socket(family, kind, proto)
+
+    def socketpair(self, family: int, kind: int, proto: int = 0) -> tuple[SimulatedSocket, SimulatedSocket]:
+        """Return two connected Unix sockets of localhost."""
+        return self.localhost.socketpair(family, kind, proto)
 
     # --- names
 

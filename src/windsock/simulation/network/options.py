@@ -115,7 +115,7 @@ class Options:
         self._refresh()
 
     def get(self, level: int, name: int, size: int = 0) -> int | bytes:
-        """Return an option as an integer, or as at most `size` bytes. Raises OSError (ENOPROTOOPT) if not known."""
+        """Return an option as an integer, or as at most `size` bytes. Raises OSError (ENOPROTOOPT, EOPNOTSUPP)."""
         return self.encode(self._pack(level, name), size)
 
     def _pack(self, level: int, name: int) -> bytes:
@@ -126,7 +126,8 @@ class Options:
         try:
             return INTEGER.pack(self._values[level, name])
         except KeyError:
-            raise failure(errno.ENOPROTOOPT) from None
+            is_level = any(known == level for known, _ in self._values)
+            raise failure(errno.ENOPROTOOPT if is_level else errno.EOPNOTSUPP) from None
 
     @staticmethod
     def encode(value: bytes, size: int) -> int | bytes:

@@ -1,4 +1,4 @@
-"""The ports of one protocol on one host: which socket has which, and what may be bound beside what (bind(2), socket(7))."""
+"""The ports of one protocol on one host, and which sockets may share one (bind(2), socket(7))."""
 
 from __future__ import annotations
 

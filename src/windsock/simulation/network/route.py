@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from windsock.simulation.network.handshake import Handshake
@@ -21,6 +22,15 @@ class Route:
         self.host = host
         self.target = target
         self.source = source
+
+    def carry(self, size: int, deliver: Callable[[], object]) -> None:
+        """Call `deliver` when a datagram of `size` bytes arrives at the target."""
+        network = self.host.network
+        road = network.road(self.host, self.target)
+        if road.is_immediate:
+            deliver()
+        else:
+            network.timers.call_at(road.arrival(size, network.timers.now()), deliver)
 
     def handshake(self, connection: Connection) -> Handshake:
         """Return the handshake of a connection along this route."""

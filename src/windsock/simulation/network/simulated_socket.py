@@ -105,7 +105,7 @@ class SimulatedSocket:
         """Dissolve the connection, as connect(2) to AF_UNSPEC does."""
         raise failure(errno.EAFNOSUPPORT)
 
-    def listen(self, backlog: int = 128) -> None:
+    def listen(self, backlog: int = 128) -> None:  # noqa: ARG002
         """Accept connections from now on, of which `backlog` and one more can wait."""
         raise failure(errno.EOPNOTSUPP)
 
@@ -150,7 +150,8 @@ class SimulatedSocket:
         """Receive into a buffer; return the number of bytes and their sender."""
         with memoryview(buffer).cast("B") as view:
             data, address = self.recvfrom(size or len(view), flags)
-            view[: len(data)] = data
+            fitting = data[: len(view)]  # more is there with MSG_TRUNC
+            view[: len(fitting)] = fitting
         return len(data), address
 
     def shutdown(self, how: int) -> None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
+from windsock.net.callbacks import nothing
 from windsock.net.system import select, socket
 from windsock.simulation.network.addresses import Endpoint
 from windsock.simulation.network.failure import failure
+from windsock.simulation.network.halves import BOTH, RECEIVING, SENDING
 from windsock.simulation.network.options import Options
 from windsock.simulation.network.stream_inbox import StreamInbox
 from windsock.simulation.network.tcp_sender import Sender
-from windsock.simulation.network.tcp_states import BOTH, RECEIVING, SENDING, State
+from windsock.simulation.network.tcp_states import State
 from windsock.simulation.network.wire import Wire
 
 __all__ = ["Connection"]
@@ -25,10 +27,6 @@ AFTER_SENT_END = {State.ESTABLISHED: State.FIN_WAIT_1, State.CLOSE_WAIT: State.L
 AFTER_END = {State.ESTABLISHED: State.CLOSE_WAIT, State.FIN_WAIT_1: State.CLOSING}
 """The state after the peer's end has arrived; CLOSED if it is not listed."""
 AFTER_ACKNOWLEDGED_END = {State.FIN_WAIT_1: State.FIN_WAIT_2}
-
-
-def nothing() -> None:
-    """Do nothing: a connection that was not accepted has no socket."""
 
 
 class Connection:

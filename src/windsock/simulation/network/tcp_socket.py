@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any
 from windsock.net.system import select, socket
 from windsock.simulation.network.addresses import ANY, Endpoint, is_any, shown
 from windsock.simulation.network.failure import failure
+from windsock.simulation.network.halves import RECEIVING, halves_of
 from windsock.simulation.network.ports import Claim
 from windsock.simulation.network.simulated_socket import Message, SimulatedSocket
 from windsock.simulation.network.tcp_connection import Connection
 from windsock.simulation.network.tcp_listener import Listener
-from windsock.simulation.network.tcp_states import RECEIVING, State
+from windsock.simulation.network.tcp_states import State
 
 if TYPE_CHECKING:
     from windsock.simulation.network.host import Host
 
 __all__ = ["TCPSocket"]
-
-HALVES = {socket.SHUT_RD: 1, socket.SHUT_WR: 2, socket.SHUT_RDWR: 3}
 
 
 class TCPSocket(SimulatedSocket):
@@ -187,16 +186,15 @@ class TCPSocket(SimulatedSocket):
 
     def shutdown(self, how: int) -> None:
         """End halves of the connection. A listener that shuts its receiving half down listens no more."""
-        if how not in HALVES:
-            raise failure(errno.EINVAL)
+        halves = halves_of(how)
         connection = self._connection
         if self._listener is not None or (connection is not None and connection.state is State.SYN_SENT):
-            if self._listener is None or HALVES[how] & RECEIVING:
+            if self._listener is None or halves & RECEIVING:
                 self.disconnect()
         elif connection is None:
             raise failure(errno.ENOTCONN)
         else:
-            connection.shut_down(HALVES[how])
+            connection.shut_down(halves)
 
     def close(self) -> None:
         """Close: end the connection, or reset it if bytes were not read or SO_LINGER says 0 seconds."""

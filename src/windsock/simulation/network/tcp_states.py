@@ -1,14 +1,10 @@
-"""The states of a TCP connection (RFC 9293, section 3.3.2) and the halves of a connection that are shut down."""
+"""The states of a TCP connection (RFC 9293, section 3.3.2)."""
 
 from __future__ import annotations
 
 import enum
 
-__all__ = ["BOTH", "RECEIVING", "SENDING", "State"]
-
-RECEIVING, SENDING = 1, 2
-"""Bits for the halves of a connection that have ended."""
-BOTH = RECEIVING | SENDING
+__all__ = ["State"]
 
 
 class State(enum.Enum):

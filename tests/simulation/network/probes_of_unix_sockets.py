@@ -1,0 +1,342 @@
+"""Probes: Unix sockets and their names."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from tests.simulation.network.probes import probe
+from tests.simulation.network.worlds import End, World
+
+
+def unix_connected(world: World) -> tuple[End, End]:
+    listener, client = world.unix_listener(), world.unix()
+    client.connect(listener.address)
+    return client, listener.accept()
+
+
+@probe
+def a_unix_connection(world: World) -> list[Any]:
+    listener, client = world.unix_listener(), world.unix()
+    path = world.path("listener")
+
+    return [
+        client.events(),
+        client.connect(path),
+        client.events(),
+        listener.events(),
+        (server := listener.accept()).getsockname() == path,
+        server.getpeername(),
+        client.getpeername() == path,
+        client.getsockname(),
+        client.send(b"x"),
+        server.until("IN"),
+        server.recv(1),
+        client.connect(path),
+        listener.accept(),
+    ]
+
+
+@probe
+def a_missing_file(world: World) -> list[Any]:
+    return [
+        world.unix().connect(world.path("none")),
+        world.unix_datagram().connect(world.path("none")),
+        world.unix_datagram().sendto(b"x", 0, world.path("none")),
+    ]
+
+
+@probe
+def a_stale_file(world: World) -> list[Any]:
+    listener = world.unix_listener()
+    path = listener.address
+    listener.close()
+    stale = [world.unix().connect(path), world.unix().bind(path)]
+    world.unlink(path)
+
+    return [*stale, world.unix().bind(path), world.unix().connect(path)]
+
+
+@probe
+def a_file_that_is_no_socket(world: World) -> list[Any]:
+    path = world.path("file")
+    world.write_file(path)
+
+    return [world.unix().connect(path), world.unix().bind(path), world.unix_datagram().sendto(b"x", 0, path)]
+
+
+@probe
+def a_removed_file_leaves_the_listener_alone(world: World) -> list[Any]:
+    listener, client = world.unix_listener(), world.unix()
+    client.connect(listener.address)
+    world.unlink(listener.address)
+    second = world.unix()
+
+    return [
+        world.unix().connect(world.path("listener")),
+        listener.until("IN"),
+        second.bind(world.path("listener")),
+        world.unix().connect(world.path("listener")),
+        second.listen(1),
+        world.unix().connect(world.path("listener")),
+        second.until("IN"),
+    ]
+
+
+@probe
+def bind_unix_sockets_twice(world: World) -> list[Any]:
+    first = world.unix()
+
+    return [
+        first.bind(world.path("first")),
+        first.bind(world.path("second")),
+        world.unix().bind(world.path("first")),
+        world.unix().listen(1),
+        world.unix_datagram().bind(world.path("first")),
+    ]
+
+
+@probe
+def the_other_type_of_unix_socket(world: World) -> list[Any]:
+    listener = world.unix_listener()
+    receiver = world.unix_datagram()
+    receiver.bind(world.path("receiver"))
+
+    return [
+        world.unix().connect(receiver.address),
+        world.unix_datagram().connect(listener.address),
+        world.unix_datagram().sendto(b"x", 0, listener.address),
+    ]
+
+
+@probe
+def bound_but_not_listening(world: World) -> list[Any]:
+    bound = world.unix()
+    bound.bind(world.path("bound"))
+
+    return [world.unix().connect(bound.address), bound.accept(), bound.recv(1), bound.send(b"x")]
+
+
+@probe
+def abstract_names(world: World) -> list[Any]:
+    listener = world.unix()
+    name = b"\0windsock-%d" % id(world)
+
+    return [
+        listener.bind(name),
+        listener.getsockname() == name,
+        world.unix().bind(name),
+        listener.listen(1),
+        world.unix().connect(name),
+        listener.until("IN"),
+        listener.close(),
+        world.unix().connect(name),
+        world.unix().bind(name),
+    ]
+
+
+@probe
+def a_name_is_chosen(world: World) -> list[Any]:
+    bound = world.unix()
+
+    return [bound.bind(""), bound.getsockname()[:1], len(bound.getsockname()), world.unix().getsockname()]
+
+
+@probe
+def wrong_names(world: World) -> list[Any]:
+    return [
+        world.unix().bind(("127.0.0.1", 0)),
+        world.unix().bind(7),
+        world.unix().bind("/" + 108 * "x"),
+        world.unix().connect(None),
+        world.unix().connect(""),
+    ]
+
+
+@probe
+def a_new_unix_socket(world: World) -> list[Any]:
+    new = world.unix()
+
+    return [
+        new.recv(1),
+        new.send(b"x"),
+        new.getpeername(),
+        new.shutdown(socket.SHUT_RDWR),
+        new.events(),
+        new.accept(),
+    ]
+
+
+@probe
+def the_queue_of_a_unix_listener(world: World) -> list[Any]:
+    listener = world.unix_listener(backlog=1)
+    clients = [world.unix() for _ in range(3)]
+
+    return [
+        *(each.connect(listener.address) for each in clients),
+        isinstance(listener.accept(), End),
+        clients[2].connect(listener.address),
+    ]
+
+
+@probe
+def closing_a_unix_listener_resets_its_queue(world: World) -> list[Any]:
+    listener, client = world.unix_listener(), world.unix()
+    client.connect(listener.address)
+    client.send(b"x")
+    listener.close()
+
+    return [client.until("HUP"), client.send(b"x"), client.recv(1), client.recv(1)]
+
+
+@probe
+def shutting_a_unix_listener_down(world: World) -> list[Any]:
+    listener, queued = world.unix_listener(), world.unix()
+    queued.connect(listener.address)
+
+    return [
+        listener.shutdown(socket.SHUT_RDWR),
+        listener.events(),
+        world.unix().connect(listener.address),
+        isinstance(listener.accept(), End),
+    ]
+
+
+@probe
+def a_unix_pair(world: World) -> list[Any]:
+    first, second = world.unix_pair()
+
+    return [
+        first.events(),
+        first.getsockname(),
+        first.getpeername(),
+        first.send(b"hello"),
+        second.until("IN"),
+        second.unread(),
+        second.recv(2, socket.MSG_PEEK),
+        second.recv(2),
+        second.recvfrom(10),
+        second.recv(1),
+        first.sendto(b"x", 0, world.path("x")),
+    ]
+
+
+@probe
+def half_close_of_a_unix_pair(world: World) -> list[Any]:
+    first, second = world.unix_pair()
+
+    return [
+        first.send(b"bye"),
+        first.shutdown(socket.SHUT_WR),
+        first.events(),
+        first.send(b"x"),
+        second.events(),
+        second.recv(10),
+        second.recv(10),
+        second.send(b"answer"),
+        first.recv(10),
+        second.shutdown(socket.SHUT_WR),
+        first.events(),
+        second.events(),
+        first.getpeername(),
+        first.shutdown(socket.SHUT_RDWR),
+    ]
+
+
+@probe
+def shutting_down_reading_breaks_the_writer(world: World) -> list[Any]:
+    first, second = world.unix_pair()
+    first.send(b"early")
+
+    return [
+        second.shutdown(socket.SHUT_RD),
+        second.events(),
+        first.events(),
+        first.send(b"x"),
+        second.recv(10),
+        second.recv(10),
+    ]
+
+
+@probe
+def write_after_a_unix_peer_has_closed(world: World) -> list[Any]:
+    first, second = world.unix_pair()
+    first.send(b"last words")
+    first.close()
+
+    return [
+        second.events(),
+        second.send(b"x"),
+        second.recv(20),
+        second.recv(20),
+        second.getpeername(),
+        second.events(),
+        second.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR),
+    ]
+
+
+@probe
+def a_unix_close_with_unread_bytes_resets(world: World) -> list[Any]:
+    first, second = world.unix_pair()
+    first.send(b"unread")
+    second.send(b"answer")
+    second.close()
+
+    return [first.events(), first.send(b"x"), first.recv(10), first.recv(10), first.recv(10), first.events()]
+
+
+@probe
+def the_error_of_a_unix_reset(world: World) -> list[Any]:
+    first, second = world.unix_pair()
+    first.send(b"unread")
+    second.close()
+
+    return [
+        first.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR),
+        first.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR),
+        first.recv(1),
+    ]
+
+
+@probe
+def a_full_unix_buffer(world: World) -> list[Any]:
+    first, second = world.unix_pair()
+    sent = first.fill(65536)
+    before = (sent > 0, first.send(b"x"), first.events())
+    received = second.read_all()
+
+    return [before, received == sent, first.events(), first.send(b"x")]
+
+
+@probe
+def options_of_a_unix_socket(world: World) -> list[Any]:
+    client, server = unix_connected(world)
+    names = ("TYPE", "DOMAIN", "PROTOCOL", "SNDBUF", "RCVBUF", "PASSCRED")
+    found = [client.getsockopt(socket.SOL_SOCKET, getattr(socket, f"SO_{name}")) for name in names]
+
+    return [
+        *found,
+        server.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12),
+        world.unix().getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12),
+        client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY),
+    ]
+
+
+@probe
+def a_pair_that_keeps_records(world: World) -> list[Any]:
+    first, second = world.unix_pair(socket.SOCK_SEQPACKET)
+    for data in (b"abc", b"0123456789", b"de"):
+        first.send(data)
+
+    return [
+        second.recvmsg(10)[0],
+        second.recvmsg(4)[0::2],
+        second.recv(10),
+        second.recv(10),
+        second.send(b"unread"),
+        first.close(),
+        second.events(),
+        second.recv(10),
+        second.recv(10),
+        second.send(b"x"),
+    ]
