@@ -51,7 +51,7 @@ class Counter:
     def subscribe(self, callback: Callable[[], object], /) -> Callable[[], None]:
         """Call a function each time that the number has changed."""
         self._callback = callback
-        return bool
+        return lambda: None
 
     def add(self, number: int) -> None:
         """Add a number."""

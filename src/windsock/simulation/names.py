@@ -10,17 +10,20 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from operator import attrgetter
-from types import CellType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CellType, FunctionType, MethodDescriptorType, ModuleType
 from typing import Any, NamedTuple
 
 from windsock.net import system
 
 __all__ = ["Names"]
 
+OURS = "windsock.simulation"
 LEFT_ALONE = {"_pytest", "coverage", "execnet", "faulthandler", "pluggy", "pytest", "pytest_timeout", "xdist"}
 """Packages that keep the real functions, as they run the tests."""
 COPIES = ("os", "socket", "select", "selectors", "threading", "fcntl")
 """Modules of `windsock.net.system` that are not in `sys.modules`."""
+ALWAYS_SEARCHED = {"socket"}
+"""Modules whose classes tools change without changing the number of names (pytest-socket)."""
 MOST_WRAPPERS = 3
 """How many functions around another one are looked through."""
 
@@ -67,7 +70,10 @@ class Names:
             yield from sites
 
     def _changed(self) -> list[tuple[str, ModuleType]]:
-        return [(name, module) for name, module in _modules() if self._searched.get(name) != _key(module)]
+        return [(name, module) for name, module in _modules() if self._is_changed(name, module)]
+
+    def _is_changed(self, name: str, module: ModuleType) -> bool:
+        return name in ALWAYS_SEARCHED or self._searched.get(name) != _key(module)
 
 
 def _key(module: ModuleType) -> tuple[int, int]:
@@ -81,7 +87,7 @@ def _modules() -> list[tuple[str, ModuleType]]:
 
 
 def _is_searched(name: str, module: object) -> bool:
-    if name.startswith("windsock.simulation") or name.partition(".")[0] in LEFT_ALONE:
+    if name.startswith(OURS) or name.partition(".")[0] in LEFT_ALONE:
         return False
     return isinstance(module, ModuleType)
 
@@ -112,17 +118,20 @@ def _attribute(owner: object, name: str) -> tuple[Callable[[], Any], Callable[[A
 
 
 def _site_in_class(class_: type, name: str, old: Any) -> Site:
-    """Return the site of a function that is called without the instance, unless it is a Python function."""
+    """Return the site of a function in a class; one that is not a method there stays none."""
+    is_method = isinstance(old, FunctionType | MethodDescriptorType)
 
     def put(new: Any) -> None:
-        is_back = new is getattr(old, "__func__", old)
-        setattr(class_, name, old if is_back else staticmethod(new))
+        is_plain = is_method or isinstance(new, BuiltinFunctionType)
+        setattr(class_, name, new if is_plain else staticmethod(new))
 
     return Site(partial(getattr, class_, name), put)
 
 
 def _in_function(function: FunctionType, wanted: Mapping[int, Any], depth: int = MOST_WRAPPERS) -> Iterator[Site]:
     """Look into the closure of a function, and of what it wraps."""
+    if function.__globals__.get("__name__", "").startswith(OURS):
+        return
     for cell in function.__closure__ or ():
         value = _value(cell)
         if id(value) in wanted:

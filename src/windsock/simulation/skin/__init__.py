@@ -30,7 +30,7 @@ NAMES: dict[Any, Any] = {
     **resolver.NAMES,
     **refusals.NAMES,
 }
-_names = Names(NAMES)
+_names = Names({**NAMES, **{vars(class_)[name]: method for (class_, name), method in METHODS.items()}})
 _grafts = interpreter.Grafts()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from windsock.net.system import os, socket
+from windsock.net.system import os
 from windsock.simulation.errors import NotSimulated
 from windsock.simulation.files import FIRST, Counter, File
 from windsock.simulation.live import current
@@ -133,15 +133,20 @@ def _refused(name: str) -> Callable[..., Any]:
     return refuse
 
 
-_close, _dup, _eventfd, _set_wakeup = standard.close, standard.dup, getattr(standard, "eventfd", None), signal.set_wakeup_fd
+_close, _dup, _eventfd, _set_wakeup = (
+    standard.close,
+    standard.dup,
+    getattr(standard, "eventfd", None),
+    signal.set_wakeup_fd,
+)
 
 
 def close(fd: int) -> None:
     """Stand in for os.close()."""
     if fd < FIRST:
-        return _close(fd)
-    task = member("close")
-    return task.baton.world.files.close(fd)
+        _close(fd)
+    else:
+        member("close").baton.world.files.close(fd)
 
 
 def dup(fd: int, /) -> int:
@@ -156,6 +161,26 @@ def eventfd(initval: int, flags: int = 0) -> int:
         return int(_eventfd(initval, flags))  # type: ignore[misc]
     counter = Counter(initval, is_semaphore=bool(flags & standard.EFD_SEMAPHORE))
     return int(task.baton.world.files.open(counter, is_blocking=not flags & standard.EFD_NONBLOCK))
+
+
+def eventfd_read(fd: int) -> int:
+    """Stand in for os.eventfd_read()."""
+    return int(_eventfd_read(fd)) if fd < FIRST else _counter(fd).take()
+
+
+def eventfd_write(fd: int, value: int) -> None:
+    """Stand in for os.eventfd_write()."""
+    if fd < FIRST:
+        _eventfd_write(fd, value)
+    else:
+        _counter(fd).add(value)
+
+
+def _counter(fd: int) -> Counter:
+    opened: object = member("eventfd").baton.world.files.get(fd).opened
+    if not isinstance(opened, Counter):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    return opened
 
 
 def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
@@ -173,4 +198,5 @@ NAMES |= {
 }
 NAMES |= {_close: close, _dup: dup, _set_wakeup: set_wakeup_fd}
 if _eventfd is not None:
-    NAMES[_eventfd] = eventfd
+    _eventfd_read, _eventfd_write = standard.eventfd_read, standard.eventfd_write
+    NAMES |= {_eventfd: eventfd, _eventfd_read: eventfd_read, _eventfd_write: eventfd_write}

@@ -57,7 +57,9 @@ def descriptor_of(value: Any, call: str) -> int:
     if number < 0:
         raise ValueError(f"file descriptor cannot be a negative integer ({number})")
     if number < FIRST:
-        raise NotSimulated(f"{call} of the descriptor {number}", "it is the kernel's, and its events have no virtual time")
+        raise NotSimulated(
+            f"{call} of the descriptor {number}", "it is the kernel's, and its events have no virtual time"
+        )
     return int(number)
 
 
@@ -194,6 +196,11 @@ if hasattr(standard, "epoll"):
         _watched.pop(id(self), None)
         _close(self)
 
-    bodies = {"register": register, "modify": modify, "unregister": unregister, "poll": poll}
+    bodies: dict[str, Callable[..., Any]] = {
+        "register": register,
+        "modify": modify,
+        "unregister": unregister,
+        "poll": poll,
+    }
     METHODS = {(standard.epoll, name): _epoll_method(name, body) for name, body in bodies.items()}
     METHODS[standard.epoll, "close"] = close

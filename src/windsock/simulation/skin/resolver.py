@@ -14,8 +14,10 @@ from windsock.simulation.tasks import Task
 __all__ = ["NAMES"]
 
 PROTOCOLS = {socket.SOCK_STREAM: socket.IPPROTO_TCP, socket.SOCK_DGRAM: socket.IPPROTO_UDP}
-_old = {name: getattr(_socket, name) for name in (
-    "getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getnameinfo", "gethostname")}
+_old = {
+    name: getattr(_socket, name)
+    for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getnameinfo", "gethostname")
+}
 
 
 def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> Any:
@@ -33,9 +35,11 @@ def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int
 
 
 def _kinds(kind: int, proto: int) -> list[tuple[int, int]]:
-    found = [pair for pair in PROTOCOLS.items() if kind in (0, pair[0]) and proto in (0, pair[1])]
+    found: list[tuple[int, int]] = [
+        pair for pair in PROTOCOLS.items() if kind in (0, pair[0]) and proto in (0, pair[1])
+    ]
     if not found:
-        raise socket.gaierror(socket.EAI_SOCKTYPE, "ai_socktype not supported")
+        raise _socket.gaierror(socket.EAI_SOCKTYPE, "ai_socktype not supported")
     return found
 
 
@@ -48,13 +52,13 @@ def _port(port: Any, kind: int) -> int:
     try:
         return _socket.getservbyname(text, "udp" if kind == socket.SOCK_DGRAM else "tcp")
     except OSError:
-        raise socket.gaierror(socket.EAI_SERVICE, "Servname not supported for ai_socktype") from None
+        raise _socket.gaierror(socket.EAI_SERVICE, "Servname not supported for ai_socktype") from None
 
 
 def _addresses(task: Task, name: Any, family: int, flags: int) -> list[tuple[int, str]]:
     found = [each for each in _all_addresses(task, name, flags) if family in (0, each[0])]
     if not found:
-        raise socket.gaierror(getattr(socket, "EAI_ADDRFAMILY", socket.EAI_NONAME), "Address family not supported")
+        raise _socket.gaierror(getattr(socket, "EAI_ADDRFAMILY", socket.EAI_NONAME), "Address family not supported")
     return found
 
 
@@ -68,7 +72,7 @@ def _all_addresses(task: Task, name: Any, flags: int) -> Iterator[tuple[int, str
         texts: tuple[str, ...] = (str(ipaddress.ip_address(name)),)
     except ValueError:
         if flags & socket.AI_NUMERICHOST:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known") from None
+            raise _socket.gaierror(socket.EAI_NONAME, "Name or service not known") from None
         texts = task.baton.world.network.addresses(name)
     for text in texts:
         yield (socket.AF_INET6 if ":" in text else socket.AF_INET), text

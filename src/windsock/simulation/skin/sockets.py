@@ -8,9 +8,7 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
 
-from windsock.net.system import os, select, socket
-from windsock.simulation import live
-from windsock.simulation.errors import NotSimulated
+from windsock.net.system import socket
 from windsock.simulation.files import FIRST
 from windsock.simulation.live import current
 from windsock.simulation.skin import transfers
@@ -29,7 +27,7 @@ def init(self: Any, family: int = -1, type: int = -1, proto: int = -1, fileno: A
     handles.pop(id(self), None)
     is_ours = isinstance(fileno, int) and fileno >= FIRST
     if current() is None or (fileno is not None and not is_ours):
-        _init(self, family, type, proto, fileno)  # type: ignore[misc]
+        _init(self, family, type, proto, fileno)
         return
     task = member("socket")
     if is_ours:
@@ -115,13 +113,15 @@ def connect(handle: Handle, address: Any) -> None:
     task.baton.pause(task)
     attempt = partial(sock.connect, address)
     try:
-        return attempt()
+        attempt()
+        return
     except BlockingIOError:
         if handle.timeout == 0 or handle.file is None:
             raise
     if sock.events():
-        return attempt()
-    return wait_until(task, handle.file, f"a connection to {address!r}", attempt, deadline_of(task, handle.timeout))
+        attempt()
+        return
+    wait_until(task, handle.file, f"a connection to {address!r}", attempt, deadline_of(task, handle.timeout))
 
 
 def connect_ex(handle: Handle, address: Any) -> int:
@@ -131,7 +131,7 @@ def connect_ex(handle: Handle, address: Any) -> int:
     except TimeoutError as error:
         return error.errno or errno.EAGAIN
     except OSError as error:
-        if error.errno is None or isinstance(error, socket.gaierror):
+        if error.errno is None or isinstance(error, _socket.gaierror):
             raise
         return error.errno
     return 0
@@ -247,8 +247,9 @@ def close_descriptor(descriptor: int, /) -> None:
     """Stand in for socket.close()."""
     task = current()
     if task is None or descriptor < FIRST:
-        return _close(descriptor)
-    return task.baton.world.files.close(descriptor)
+        _close(descriptor)
+    else:
+        task.baton.world.files.close(descriptor)
 
 
 NAMES: dict[Any, Any] = {_socketpair: socketpair, _dup: dup, _close: close_descriptor}
