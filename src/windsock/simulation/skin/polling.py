@@ -35,8 +35,16 @@ def wait(task: Task, wanted: Mapping[int, int], timeout: float | None, what: str
             if timeout == 0:
                 baton.idle(task)
             break
-        files = (baton.world.files.find(each) for each in wanted)
-        baton.wait_on(task, tuple(each.key for each in files if each is not None), what, seconds)
+        baton.wait_on(task, _keys(task, wanted), what, seconds)
+    return found
+
+
+def _keys(task: Task, wanted: Mapping[int, int]) -> list[int]:
+    """Return what to wait on."""
+    found = []
+    for descriptor in wanted:
+        file = task.baton.world.files.find(descriptor)
+        found += _keys(task, _watched.get(descriptor, {})) if file is None else [file.key]
     return found
 
 
@@ -45,10 +53,22 @@ def _ready(task: Task, wanted: Mapping[int, int]) -> list[tuple[int, int]]:
     found = []
     for descriptor, mask in wanted.items():
         file = find(descriptor)
-        events = select.POLLNVAL if file is None else file.opened.events() & (mask | ALWAYS)
+        events = _events_of_epoll(task, descriptor) if file is None else file.opened.events()
+        events &= mask | ALWAYS
         if events:
             found.append((descriptor, events))
     return found
+
+
+def _events_of_epoll(task: Task, descriptor: int) -> int:
+    """Return the events of an epoll's own descriptor."""
+    if descriptor not in _watched:
+        return int(select.POLLNVAL)
+    return int(select.POLLIN) if _ready(task, _enabled(_watched[descriptor])) else 0
+
+
+def _enabled(watched: Mapping[int, int]) -> dict[int, int]:
+    return {number: mask for number, mask in watched.items() if mask & ~ONESHOT}
 
 
 def descriptor_of(value: Any, call: str) -> int:
@@ -56,7 +76,7 @@ def descriptor_of(value: Any, call: str) -> int:
     number = value if isinstance(value, int) else value.fileno()
     if number < 0:
         raise ValueError(f"file descriptor cannot be a negative integer ({number})")
-    if number < FIRST:
+    if number < FIRST and number not in _watched:
         raise NotSimulated(
             f"{call} of the descriptor {number}", "it is the kernel's, and its events have no virtual time"
         )
@@ -120,7 +140,7 @@ def poll_() -> Any:
 METHODS: dict[tuple[Any, str], Any] = {}
 NAMES: dict[Any, Any] = {_select: select_, _poll: poll_}
 _watched: dict[int, dict[int, int]] = {}
-"""What each epoll object watches, by its id: events by descriptors."""
+"""What each epoll object watches, by its own descriptor, which is the kernel's: events by descriptors."""
 
 
 def forget() -> None:
@@ -137,7 +157,7 @@ def _epoll_method(name: str, body: Callable[..., Any]) -> Callable[..., Any]:
             return old(self, *arguments, **keywords)
         if self.closed:
             raise ValueError("I/O operation on closed epoll object")
-        return body(task, _watched.setdefault(id(self), {}), *arguments, **keywords)
+        return body(task, _watched.setdefault(self.fileno(), {}), *arguments, **keywords)
 
     return stand_in
 
@@ -176,11 +196,10 @@ def _checked(mask: int) -> int:
 def poll(task: Task, watched: dict[int, int], timeout: float | None = None, maxevents: int = -1) -> Any:
     """Wait for `timeout` seconds; None and negative numbers mean for ever."""
     find = task.baton.world.files.find
-    for number in [each for each in watched if find(each) is None]:
+    for number in [each for each in watched if find(each) is None and each not in _watched]:
         del watched[number]
     seconds = None if timeout is None or timeout < 0 else timeout
-    enabled = {number: mask for number, mask in watched.items() if mask & ~ONESHOT}
-    found = wait(task, enabled, seconds, "a descriptor to be ready")
+    found = wait(task, _enabled(watched), seconds, "a descriptor to be ready")
     found = found if maxevents < 1 else found[:maxevents]
     for number, _ in found:
         if watched.get(number, 0) & ONESHOT:
@@ -193,7 +212,8 @@ if hasattr(standard, "epoll"):
 
     def close(self: Any) -> None:
         """Stand in for epoll.close()."""
-        _watched.pop(id(self), None)
+        if not self.closed:
+            _watched.pop(self.fileno(), None)
         _close(self)
 
     bodies: dict[str, Callable[..., Any]] = {
