@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_windsock.factories import Cassettes, Connect, Divert, Proxies, RealServers, Serve
     from pytest_windsock.verdict import Verdict
-    from windsock import Diversion, RealServer, RunningPair, RunningServer
+    from windsock import Diversion, RealServer, RunningPair, RunningServer, World
     from windsock.harness import ThreadPool
     from windsock.proxies.proxy import FaultProxy
     from windsock.security import RunAuthority
@@ -204,6 +204,14 @@ def windsock_seed(request: pytest.FixtureRequest) -> int:
     return seeds.seed_of_test(request.node)
 
 
+@pytest.fixture
+def world(request: pytest.FixtureRequest) -> World:
+    """The simulated world of a test marked with `simulated=True`: its time, and the way out of it."""
+    from pytest_windsock import simulated
+
+    return simulated.world_of(request.node)
+
+
 @pytest.fixture(scope="session")
 def windsock_ca() -> RunAuthority:
     """The run's certificate authority: pem and pem_file to trust, issue("name"), revoke(), configure_trust(context)."""
@@ -239,6 +247,7 @@ def _all() -> dict[str, Any]:
         "real_server": real_server,
         "windsock_seed": windsock_seed,
         "windsock_ca": windsock_ca,
+        "world": world,
         "any_server": any_server,
     }
     for transport, what in TRANSPORTS.items():

@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from windsock.scripts.bodies import Repeat
     from windsock.scripts.conversation import Conversation
     from windsock.scripts.template import Template
+    from windsock.simulation import Deadlock, Livelock, NotOfThisWorld, NotSimulated, World, simulated
 
 __all__ = [
     "AcceptTimeout",
@@ -102,6 +103,7 @@ __all__ = [
     "CrowdFailed",
     "CrowdMember",
     "CrowdSummary",
+    "Deadlock",
     "Delimiter",
     "Direction",
     "Diversion",
@@ -115,8 +117,11 @@ __all__ = [
     "HandlerFailed",
     "LengthPrefix",
     "Lines",
+    "Livelock",
     "MessageTooLong",
     "NotDiverted",
+    "NotOfThisWorld",
+    "NotSimulated",
     "Outcome",
     "Partition",
     "PeerError",
@@ -160,6 +165,7 @@ __all__ = [
     "UsageError",
     "WaitTimeout",
     "WindsockError",
+    "World",
     "combine",
     "divert",
     "faults",
@@ -176,6 +182,7 @@ __all__ = [
     "scripted_client",
     "serving",
     "serving_pair",
+    "simulated",
     "verify",
 ]
 
@@ -196,10 +203,14 @@ ON_FIRST_USE = {
     "CrowdFailed": "windsock.clients.summary",
     "CrowdMember": "windsock.clients.summary",
     "CrowdSummary": "windsock.clients.summary",
+    "Deadlock": "windsock.simulation",
     "Diversion": "windsock.diversions",
     "FaultNeverFired": "windsock.faults.never_fired",
     "FaultProxy": "windsock.proxies.proxy",
+    "Livelock": "windsock.simulation",
     "NotDiverted": "windsock.diversions",
+    "NotOfThisWorld": "windsock.simulation",
+    "NotSimulated": "windsock.simulation",
     "Outcome": "windsock.endpoints.outcomes",
     "Partition": "windsock.proxies.partition",
     "ProgramEnded": "windsock.programs",
@@ -227,6 +238,7 @@ ON_FIRST_USE = {
     "UnmatchedTraffic": "windsock.cassettes",
     "Unmet": "windsock.fakes.errors",
     "UnreachableRule": "windsock.fakes.errors",
+    "World": "windsock.simulation",
     "divert": "windsock.diversions",
     "faults": "windsock.faults",
     "import_capture": "windsock.cassettes",
@@ -241,6 +253,7 @@ ON_FIRST_USE = {
     "rpc_client": "windsock.clients.rpc_client",
     "scripted_client": "windsock.clients.connector",
     "serving_pair": "windsock.harness.pair",
+    "simulated": "windsock.simulation",
     "verify": "windsock.cassettes",
 }
 """Names that tests of plain servers do not need, and the modules that define them."""

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from windsock.errors import StillRunning, UsageError
+from windsock.net import virtual
 from windsock.simulation import live, pinning, skin
 from windsock.simulation.baton import Baton
 from windsock.simulation.ending import DRAIN, end_threads
@@ -90,6 +91,7 @@ class World:
     def begin(self) -> None:
         """Make this world the live one. For windsock itself."""
         live.set_world(self)
+        virtual.set_live(is_live=True)
         skin.install()
         pinning.pin_to_one(self._processors)
 
@@ -98,6 +100,7 @@ class World:
         try:
             return end_threads(self.baton)
         finally:
+            virtual.set_live(is_live=False)
             live.leave()
             skin.remove()
             pinning.pin(self._processors)

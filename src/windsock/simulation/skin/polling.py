@@ -41,7 +41,7 @@ def wait(task: Task, wanted: Mapping[int, int], timeout: float | None, what: str
 
 def _keys(task: Task, wanted: Mapping[int, int]) -> list[int]:
     """Return what to wait on."""
-    found = []
+    found: list[int] = []
     for descriptor in wanted:
         file = task.baton.world.files.find(descriptor)
         found += _keys(task, _watched.get(descriptor, {})) if file is None else [file.key]
