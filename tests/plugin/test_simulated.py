@@ -142,6 +142,7 @@ def test_a_thread_that_does_not_end_is_an_error_of_its_test(run_apart: Run) -> N
 def test_pytest_timeout_ends_a_test_whose_world_goes_on_for_ever(run: Run) -> None:
     code = """
     @simulated
+    @pytest.mark.timeout(2)
     def test_1(tcp_server):
         while True:
             time.sleep(1)
@@ -151,7 +152,7 @@ def test_pytest_timeout_ends_a_test_whose_world_goes_on_for_ever(run: Run) -> No
         time.sleep(5)
         assert world.now == 5
     """
-    result = run(HEAD + code, "-p", "no:randomly", "--timeout=1")
+    result = run(HEAD + code, "-p", "no:randomly")
 
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*the test hung*"])

@@ -6,6 +6,8 @@
 - A thread runs a little after its function has returned. `Thread._tstate_lock` (to Python 3.12) or its handle tells
   when it has ended.
 - At exit the interpreter waits for threads that are in `threading._shutdown_locks` (to Python 3.12).
+- `threading._counter` numbers threads for their names. The hash of a thread is its address, by which sets are ordered;
+  threads that are made in a world get numbers in its place, so that each process goes through such a set alike.
 - Global names, names in classes and variables of closures can be replaced where code bound a function early.
 
 `check()` tries this before a process makes its first world.
@@ -16,6 +18,7 @@ from __future__ import annotations
 import _thread
 import ctypes
 import gc
+import itertools
 import sys
 import sysconfig
 import threading  # the standard library's own: its registers of threads
@@ -25,7 +28,7 @@ from typing import Any, NamedTuple
 
 from windsock.options.combinations import Unsupported
 
-__all__ = ["HAS_HANDLES", "Grafts", "Tail", "check", "forget", "tail_of"]
+__all__ = ["HAS_HANDLES", "Counters", "Grafts", "Tail", "check", "forget", "tail_of"]
 
 HAS_HANDLES = hasattr(_thread, "start_joinable_thread")
 """Whether threads are joined by handles (since Python 3.13)."""
@@ -88,6 +91,36 @@ def forget(thread: Any) -> None:
     """Have the interpreter's exit not wait for a thread."""
     locks: set[Any] = getattr(threading, "_shutdown_locks", set())
     locks.discard(getattr(thread, "_tstate_lock", None))
+
+
+class Counters:
+    """Numbers of threads that begin anew in each world: for their names, and for their hashes."""
+
+    def __init__(self) -> None:
+        self._hashes = itertools.count(1)
+        self._names: Any = None
+
+    def begin(self) -> None:
+        """Begin with 1."""
+        self._names = getattr(threading, "_counter", None)
+        if self._names is not None:
+            vars(threading)["_counter"] = itertools.count(1).__next__
+        threading.Thread.__hash__ = self._hash()  # type: ignore[method-assign, assignment]
+
+    def end(self) -> None:
+        """Go on where the process was."""
+        if self._names is not None:
+            vars(threading)["_counter"] = self._names
+        del threading.Thread.__hash__
+
+    def _hash(self) -> Callable[[Any], int]:
+        def number_of(thread: Any) -> int:
+            if "_number_in_world" not in vars(thread):
+                is_new = thread._ident is None
+                thread._number_in_world = next(self._hashes) if is_new else object.__hash__(thread)
+            return int(thread._number_in_world)
+
+        return number_of
 
 
 @cache

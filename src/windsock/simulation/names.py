@@ -97,7 +97,7 @@ def _sites(module: ModuleType, wanted: Mapping[int, Any]) -> Iterator[Site]:
     for name, value in list(names.items()):
         if id(value) in wanted:
             yield Site(partial(names.get, name), partial(names.__setitem__, name))
-        elif type(value) is type and value.__module__ == names.get("__name__"):
+        elif isinstance(value, type) and value.__module__ == names.get("__name__"):
             yield from _in_class(value, wanted)
         elif isinstance(value, FunctionType):
             yield from _in_function(value, wanted)

@@ -10,12 +10,13 @@ from typing import Any
 
 from windsock.errors import StillRunning, UsageError
 from windsock.net import virtual
-from windsock.simulation import live, pinning, skin
+from windsock.simulation import interpreter, live, pinning, skin
 from windsock.simulation.baton import Baton
 from windsock.simulation.ending import DRAIN, end_threads
 from windsock.simulation.files import Files
 from windsock.simulation.network import Host, Network
 from windsock.simulation.schedule import Schedule
+from windsock.simulation.skin.randomness import Randomness
 from windsock.simulation.tasks import Task
 
 __all__ = ["World", "simulated"]
@@ -36,6 +37,8 @@ class World:
         self.baton.world = self
         self.network = Network(self.schedule)
         self.files = Files(self.baton.notify)
+        self.randomness = Randomness(seed)
+        self._counters = interpreter.Counters()
         self._processors = pinning.processors()
 
     def __repr__(self) -> str:
@@ -93,6 +96,8 @@ class World:
         live.set_world(self)
         virtual.set_live(is_live=True)
         skin.install()
+        self.randomness.begin()
+        self._counters.begin()
         pinning.pin_to_one(self._processors)
 
     def end(self) -> list[str]:
@@ -102,6 +107,8 @@ class World:
         finally:
             virtual.set_live(is_live=False)
             live.leave()
+            self._counters.end()
+            self.randomness.end()
             skin.remove()
             pinning.pin(self._processors)
 

@@ -10,7 +10,20 @@ from typing import Any
 
 from windsock.simulation import interpreter, pinning
 from windsock.simulation.names import Names
-from windsock.simulation.skin import clock, descriptors, handles, locks, polling, refusals, resolver, sockets, threads
+from windsock.simulation.skin import (
+    calendar,
+    clock,
+    descriptors,
+    handles,
+    locks,
+    polling,
+    randomness,
+    refusals,
+    resolver,
+    sockets,
+    threads,
+    tls,
+)
 
 __all__ = ["check", "install", "remove"]
 
@@ -19,6 +32,8 @@ METHODS: dict[tuple[Any, str], Any] = {
     **threads.METHODS,
     **sockets.METHODS,
     **polling.METHODS,
+    **tls.METHODS,
+    **calendar.METHODS,
 }
 NAMES: dict[Any, Any] = {
     **clock.NAMES,
@@ -29,6 +44,7 @@ NAMES: dict[Any, Any] = {
     **descriptors.NAMES,
     **resolver.NAMES,
     **refusals.NAMES,
+    **randomness.NAMES,
 }
 _names = Names({**NAMES, **{vars(class_)[name]: method for (class_, name), method in METHODS.items()}})
 _grafts = interpreter.Grafts()
