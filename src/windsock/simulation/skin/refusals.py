@@ -15,7 +15,8 @@ from windsock.simulation.live import current
 
 __all__ = ["NAMES"]
 
-PROCESSES = "fork forkpty posix_spawn posix_spawnp system wait waitpid wait3 wait4 waitid pidfd_open"
+PROCESSES = "fork forkpty posix_spawn posix_spawnp system"
+WAITS = "wait waitpid wait3 wait4 waitid"
 
 
 def _refused(old: Any, call: str, reason: str) -> Callable[..., Any]:
@@ -24,6 +25,18 @@ def _refused(old: Any, call: str, reason: str) -> Callable[..., Any]:
         if current() is not None and not _is_importing():
             raise NotSimulated(call, reason)
         return old(*arguments, **keywords)
+
+    return stand_in
+
+
+def _waiting(old: Any, call: str) -> Callable[..., Any]:
+    """Return a stand-in for a wait for a process, which is refused if it blocks."""
+    refuse = _refused(old, call, "the end of a process has no virtual time")
+
+    @wraps(old)
+    def stand_in(*arguments: Any) -> Any:
+        blocks = not arguments or not arguments[-1] & standard.WNOHANG
+        return refuse(*arguments) if blocks else old(*arguments)
 
     return stand_in
 
@@ -43,6 +56,7 @@ NAMES: dict[Any, Any] = {
     for name in PROCESSES.split()
     if hasattr(standard, name)
 }
+NAMES |= {getattr(standard, name): _waiting(getattr(standard, name), f"os.{name}()") for name in WAITS.split()}
 NAMES[_posixsubprocess.fork_exec] = _refused(
     _posixsubprocess.fork_exec, "starting a process", "its pipes and its end are the kernel's"
 )
