@@ -25,6 +25,7 @@ import redis as redis_client
 import redis.asyncio as redis_asyncio
 import trio
 import urllib3
+from paho.mqtt.enums import CallbackAPIVersion
 
 from pytest_windsock import Serve
 from windsock import faults
@@ -135,7 +136,7 @@ def test_paho(serve: Serve, pause: float) -> None:
     server = serve(framing="mqtt")
     broker = mqtt.broker(server)
     came: queue.Queue[bytes] = queue.Queue()
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="vane")
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id="vane")
     client.on_message = lambda _client, _data, message: came.put(bytes(message.payload))
     client.on_subscribe = lambda *_: came.put(b"subscribed")
     client.connect(server.host, server.port)

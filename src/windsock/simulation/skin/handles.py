@@ -22,10 +22,12 @@ __all__ = ["Handle", "attach", "handles", "member", "refuse_if_member"]
 class Handle:
     """A socket object's descriptor (-1 once closed) and time-out in seconds (None: it blocks; 0: it does not)."""
 
-    __slots__ = ("descriptor", "file", "proto", "reference", "timeout")
+    __slots__ = ("descriptor", "family", "file", "kind", "proto", "reference", "timeout")
 
     def __init__(self, descriptor: int, file: File, proto: int) -> None:
-        self.proto = proto
+        opened: Any = file.opened
+        self.family, self.kind = opened.family, opened.type
+        self.proto = opened.proto if proto == -1 else proto
         self.descriptor = descriptor
         self.file: File | None = file
         self.timeout: float | None = None

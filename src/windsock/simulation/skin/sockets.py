@@ -36,7 +36,7 @@ def init(self: Any, family: int = -1, type: int = -1, proto: int = -1, fileno: A
         descriptor = _open(task, family, type, proto)
         proto = max(0, proto)
     file = task.baton.world.files.get(descriptor)
-    handle = attach(self, descriptor, file, file.opened.proto if proto == -1 else proto)
+    handle = attach(self, descriptor, file, proto)
     default = _socket.getdefaulttimeout()
     if type != -1 and type & FLAGS & socket.SOCK_NONBLOCK:
         handle.set_timeout(0.0)
@@ -204,8 +204,8 @@ BODIES: dict[str, Callable[..., Any]] = {
 METHODS: dict[tuple[Any, str], Any] = {
     (_socket.socket, "__init__"): init,
     **{(_socket.socket, name): _method(name, body) for name, body in BODIES.items()},
-    (_socket.socket, "family"): _property("family", lambda handle: handle.socket.family),
-    (_socket.socket, "type"): _property("type", lambda handle: handle.socket.type),
+    (_socket.socket, "family"): _property("family", lambda handle: handle.family),
+    (_socket.socket, "type"): _property("type", lambda handle: handle.kind),
     (_socket.socket, "proto"): _property("proto", lambda handle: handle.proto),
     (_socket.socket, "timeout"): _property("timeout", gettimeout),
 }
