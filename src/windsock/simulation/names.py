@@ -1,4 +1,4 @@
-"""Functions replaced wherever code has bound them: in modules, in classes, and in variables of closures.
+"""Functions replaced wherever code has bound them: in modules, classes, default values, and variables of closures.
 
 A module is searched once, and again when its number of names has changed: most modules never change after their
 import. What was found is replaced on entering each world, and put back on leaving it.
@@ -129,15 +129,35 @@ def _site_in_class(class_: type, name: str, old: Any) -> Site:
 
 
 def _in_function(function: FunctionType, wanted: Mapping[int, Any], depth: int = MOST_WRAPPERS) -> Iterator[Site]:
-    """Look into the closure of a function, and of what it wraps."""
+    """Look into the defaults and the closure of a function, and of what it wraps."""
     if function.__globals__.get("__name__", "").startswith(OURS):
         return
+    yield from _in_defaults(function, wanted)
     for cell in function.__closure__ or ():
         value = _value(cell)
         if id(value) in wanted:
             yield Site(*_attribute(cell, "cell_contents"))
         elif depth and isinstance(value, FunctionType):
             yield from _in_function(value, wanted, depth - 1)
+
+
+def _in_defaults(function: FunctionType, wanted: Mapping[int, Any]) -> Iterator[Site]:
+    by_name = function.__kwdefaults__ or {}
+    for name, value in by_name.items():
+        if id(value) in wanted:
+            yield Site(partial(by_name.get, name), partial(by_name.__setitem__, name))
+    for number, value in enumerate(function.__defaults__ or ()):
+        if id(value) in wanted:
+            yield Site(*_default(function, number))
+
+
+def _default(function: FunctionType, number: int) -> tuple[Callable[[], Any], Callable[[Any], object]]:
+    def put(new: Any) -> None:
+        values = list(function.__defaults__ or ())
+        values[number] = new
+        function.__defaults__ = tuple(values)
+
+    return lambda: (function.__defaults__ or ())[number], put
 
 
 def _value(cell: CellType) -> Any:
