@@ -25,6 +25,8 @@ __all__ = ["Baton", "Stuck"]
 acquire, release = LockType.acquire, LockType.release  # as they are without a world
 GRACE = 0.05
 """Real seconds in which a thread from outside may wake a world that stands still."""
+LONG_GRACE = 10.0
+"""Real seconds in which it may release a lock that the world waits for."""
 PATIENCE = 2.0
 """Real seconds after which an interrupted thread goes on, even if another one does not hand over."""
 
@@ -115,14 +117,19 @@ class Baton:
     def wait_on(self, task: Task, keys: Sequence[int], waits_for: str, timeout: float | None = None) -> bool:
         """Park until one of the keys is notified, or for `timeout` virtual seconds; return whether it was woken."""
         for key in keys:
-            self.waiters.setdefault(key, []).append(task)
+            self.add_waiter(key, task)
         try:
             return self.park(task, waits_for, timeout)
         finally:
             for key in keys:
-                self._remove_waiter(key, task)
+                self.remove_waiter(key, task)
 
-    def _remove_waiter(self, key: int, task: Task) -> None:
+    def add_waiter(self, key: int, task: Task) -> None:
+        """Have a task woken when a key is notified."""
+        self.waiters.setdefault(key, []).append(task)
+
+    def remove_waiter(self, key: int, task: Task) -> None:
+        """Undo `add_waiter()`."""
         waiting = self.waiters.get(key)
         if waiting and task in waiting:
             waiting.remove(task)
@@ -255,7 +262,15 @@ class Baton:
         if self._inbox:
             return True
         has_outsiders = len(sys._current_frames()) > len(self.members)
-        return has_outsiders and acquire(self._poke, True, GRACE)
+        return has_outsiders and acquire(self._poke, True, LONG_GRACE if self._waits_for_outsider() else GRACE)
+
+    def _waits_for_outsider(self) -> bool:
+        """Return whether a task waits for a lock that a thread from outside holds."""
+        return any(
+            "lock" in task.waits_for and key not in self.holders
+            for key, tasks in self.waiters.items()
+            for task in tasks
+        )
 
 
 def _locked() -> LockType:

@@ -40,21 +40,29 @@ def _left(task: Task, deadline: float | None) -> float | None:
 
 
 def wait(task: Task, attempt: Callable[[], bool], key: int, what: str, timeout: float | None) -> bool:
-    """Try until an attempt succeeds or `timeout` virtual seconds have passed; return whether one succeeded."""
-    deadline = None if timeout is None else task.baton.schedule.seconds + timeout
-    while not attempt():
-        left = _left(task, deadline)
-        if left is not None and left <= 0:
-            return False
-        task.baton.wait_on(task, (key,), what, left)
-    return True
+    """Try until an attempt succeeds or `timeout` virtual seconds have passed; return whether one succeeded.
+
+    The task is a waiter before it tries: a thread from outside may wake it at any moment.
+    """
+    baton = task.baton
+    deadline = None if timeout is None else baton.schedule.seconds + timeout
+    baton.add_waiter(key, task)
+    try:
+        while not attempt():
+            left = _left(task, deadline)
+            if left is not None and left <= 0:
+                return False
+            baton.park(task, what, left)
+        return True
+    finally:
+        baton.remove_waiter(key, task)
 
 
 def _acquiring(old: Acquire, what: str) -> Acquire:
     def acquire(self: Any, blocking: bool = True, timeout: float = -1) -> bool:
         task = current()
         if task is None:
-            return old(self, blocking, timeout)
+            return _from_outside(self, old(self, blocking, timeout))
         if task.baton.schedule.preempts() and not _is_import(sys._getframe(1).f_globals):
             task.baton.yield_turn(task)
         if old(self, False):
@@ -71,6 +79,14 @@ def _acquiring(old: Acquire, what: str) -> Acquire:
         return True
 
     return acquire
+
+
+def _from_outside(lock: Any, is_acquired: bool) -> bool:
+    """Note that no thread of the world holds a lock."""
+    world = live.world()
+    if is_acquired and world is not None:
+        world.baton.holders.pop(id(lock), None)
+    return is_acquired
 
 
 def _is_import(names: dict[str, Any]) -> bool:
