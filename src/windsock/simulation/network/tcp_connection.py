@@ -9,10 +9,11 @@ import errno
 from collections.abc import Callable
 
 from windsock.net.callbacks import nothing
-from windsock.net.system import select, socket
+from windsock.net.system import select
 from windsock.simulation.network.addresses import Endpoint
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.halves import BOTH, RECEIVING, SENDING
+from windsock.simulation.network.message_flags import OOB, PEEK
 from windsock.simulation.network.options import Options
 from windsock.simulation.network.stream_inbox import StreamInbox
 from windsock.simulation.network.tcp_sender import Sender
@@ -78,8 +79,8 @@ class Connection:
 
     def receive(self, size: int, flags: int) -> bytes:
         """Return received bytes, b"" at the end of the stream."""
-        is_peeking = bool(flags & socket.MSG_PEEK)
-        if flags & socket.MSG_OOB:
+        is_peeking = bool(flags & PEEK)
+        if flags & OOB:
             return self._receive_urgent(is_peeking)
         data = self.inbox.take(size, is_peeking=is_peeking, is_inline=self.options.is_inline)
         if data:

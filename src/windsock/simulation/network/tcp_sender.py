@@ -56,6 +56,9 @@ class Sender:
 
     def write(self, data: bytes, is_urgent: bool) -> None:
         """Send data as soon as the other end has room. The last byte may be urgent."""
+        if not (is_urgent or self._queue.size) and self._wire.is_immediate() and len(data) <= self._target.room():
+            self._target.arrive(data, False)
+            return
         self._queue.append(data)
         if is_urgent:
             self._urgent = self._queue.size

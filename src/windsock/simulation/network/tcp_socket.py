@@ -9,6 +9,7 @@ from windsock.net.system import select, socket
 from windsock.simulation.network.addresses import ANY, Endpoint, is_any, shown
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.halves import RECEIVING, halves_of
+from windsock.simulation.network.message_flags import OOB
 from windsock.simulation.network.ports import Claim
 from windsock.simulation.network.simulated_socket import Message, SimulatedSocket
 from windsock.simulation.network.tcp_connection import Connection
@@ -172,7 +173,7 @@ class TCPSocket(SimulatedSocket):
         """Send as many bytes as the send buffer has room for. The last one is urgent with MSG_OOB."""
         if self._connection is None:
             raise failure(errno.EPIPE)
-        return self._connection.send(bytes(data), bool(flags & socket.MSG_OOB))
+        return self._connection.send(bytes(data), bool(flags & OOB))
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Return received bytes, b"" at the end of the stream."""
@@ -182,7 +183,7 @@ class TCPSocket(SimulatedSocket):
 
     def receive(self, size: int, flags: int) -> Message:
         """Return received bytes; their sender is not told."""
-        return self.recv(size, flags), [], flags & socket.MSG_OOB, None
+        return self.recv(size, flags), [], flags & OOB, None
 
     def shutdown(self, how: int) -> None:
         """End halves of the connection. A listener that shuts its receiving half down listens no more."""

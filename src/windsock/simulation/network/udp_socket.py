@@ -11,6 +11,7 @@ from windsock.simulation.network.addresses import ANY, BROADCAST, Endpoint, is_a
 from windsock.simulation.network.datagram_queue import DatagramQueue, ReceivedDatagram
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.halves import BOTH, RECEIVING, SENDING, halves_of
+from windsock.simulation.network.message_flags import OOB
 from windsock.simulation.network.ports import Claim
 from windsock.simulation.network.simulated_socket import Message, SimulatedSocket
 
@@ -94,7 +95,7 @@ class UDPSocket(SimulatedSocket):
     def sendmsg(self, buffers: Any, ancillary: Any = (), flags: int = 0, address: Any = None) -> int:  # noqa: ARG002
         """Send a datagram to an address, or to the peer."""
         data = b"".join(buffers)
-        if flags & socket.MSG_OOB:
+        if flags & OOB:
             raise failure(errno.EOPNOTSUPP)
         target = self._peer
         if address is not None:

@@ -9,6 +9,7 @@ from windsock.net.system import select, socket
 from windsock.simulation.network.datagram_queue import OVERHEAD, DatagramQueue, ReceivedDatagram
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.halves import BOTH, RECEIVING, SENDING, halves_of
+from windsock.simulation.network.message_flags import OOB
 from windsock.simulation.network.simulated_socket import Message
 from windsock.simulation.network.unix_socket import UnixSocket
 
@@ -86,7 +87,7 @@ class UnixDatagramSocket(UnixSocket):
     def sendmsg(self, buffers: Any, ancillary: Any = (), flags: int = 0, address: Any = None) -> int:
         """Send a datagram to a name, or to the peer. Raises OSError (EAGAIN) while the receiver's queue is full."""
         data = b"".join(buffers)
-        if flags & socket.MSG_OOB:
+        if flags & OOB:
             raise failure(errno.EOPNOTSUPP)
         if address is None and self._peer is None:
             raise failure(errno.ENOTCONN)

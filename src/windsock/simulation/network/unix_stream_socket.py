@@ -11,6 +11,7 @@ from windsock.net.system import select, socket
 from windsock.simulation.network.datagram_queue import DatagramQueue, ReceivedDatagram
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.halves import BOTH, RECEIVING, SENDING, halves_of, mirrored
+from windsock.simulation.network.message_flags import OOB
 from windsock.simulation.network.simulated_socket import Ancillary, Message, SimulatedSocket
 from windsock.simulation.network.unix_inbox import UnixInbox
 from windsock.simulation.network.unix_socket import UnixSocket
@@ -121,7 +122,7 @@ class UnixStreamSocket(UnixSocket):
         return len(taken)
 
     def _check(self, flags: int, address: Any) -> None:
-        if flags & socket.MSG_OOB:
+        if flags & OOB:
             raise failure(errno.EOPNOTSUPP)
         if address is not None and self.type == socket.SOCK_STREAM:
             raise failure(errno.EISCONN if self._peer is not None else errno.EOPNOTSUPP)
@@ -147,7 +148,7 @@ class UnixStreamSocket(UnixSocket):
         """Return received bytes or one record, b"" at the end."""
         if self._peer is None:
             raise failure(errno.EINVAL if self.type == socket.SOCK_STREAM else errno.ENOTCONN)
-        if flags & socket.MSG_OOB:
+        if flags & OOB:
             raise failure(errno.EOPNOTSUPP)
         if self._inbox:
             message = self._inbox.take(size, flags)
