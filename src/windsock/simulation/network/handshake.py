@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
+from windsock.simulation.network.link import Direction
 from windsock.simulation.network.tcp_connection import Connection
 from windsock.simulation.network.tcp_listener import Listener
 from windsock.simulation.network.tcp_states import State
@@ -12,6 +13,7 @@ from windsock.simulation.network.wire import Wire
 
 if TYPE_CHECKING:
     from windsock.simulation.network.host import Host
+    from windsock.simulation.network.link import Link
 
 __all__ = ["Handshake"]
 
@@ -19,16 +21,18 @@ REPEATS = (1, 2, 3, 4, 5, 7, 11, 19, 35, 67)
 """Seconds after the first attempt at which it is repeated (tcp_syn_linear_timeouts=4, tcp_syn_retries=6)."""
 GIVE_UP = 131
 """Seconds after which the connection fails with ETIMEDOUT."""
+AT_ONCE = Direction()
+"""The way to a middlebox, which takes no time."""
 
 
 class Handshake:
     """Connects one socket to a port of a host, at once if nothing takes time and the queue has room."""
 
-    def __init__(self, connection: Connection, host: Host, there: Wire, back: Wire) -> None:
+    def __init__(self, connection: Connection, host: Host, wires: tuple[Wire, Wire], link: Link) -> None:
         self._connection = connection
         self._host = host
-        self._there = there
-        self._back = back
+        self._there, self._back = wires
+        self._link = link
 
     def start(self) -> None:
         """Send the first SYN, and plan to repeat it."""
@@ -64,6 +68,18 @@ class Handshake:
 
     def _answered(self, listener: Listener, child: Connection) -> None:
         if self._is_pending():
-            child.establish(self._back, self._connection)
-            self._connection.establish(self._there, child)
+            self._join(child)
             self._there.carry(0, lambda: listener.add(child))
+
+    def _join(self, child: Connection) -> None:
+        client = self._connection
+        box = self._link.middlebox(client.local)
+        if box is None:
+            child.establish(self._back, client)
+            client.establish(self._there, child)
+            return
+        box.up.join(client, child, self._there)
+        box.down.join(child, client, self._back)
+        child.establish(Wire(self._host.network.timers, AT_ONCE), box.down)
+        client.establish(Wire(self._host.network.timers, AT_ONCE), box.up)
+        box.start()

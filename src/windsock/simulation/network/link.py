@@ -1,6 +1,17 @@
-"""The link between two hosts: how long its traffic takes."""
+"""The link between two hosts: how long its traffic takes, and the faults on it."""
 
 from __future__ import annotations
+
+from functools import cached_property
+from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from windsock.simulation.network.addresses import Endpoint
+    from windsock.simulation.network.datagram_passage import DatagramPassage
+    from windsock.simulation.network.link_faults import LinkFaults
+    from windsock.simulation.network.middlebox import Middlebox
+    from windsock.simulation.network.timers import Timers
 
 __all__ = ["Direction", "Link"]
 
@@ -11,12 +22,15 @@ class Direction:
     def __init__(self) -> None:
         self.latency = 0.0
         self.bandwidth: float | None = None
+        self.is_immediate = True
+        """Whether nothing takes time here."""
         self._free_at = 0.0
 
-    @property
-    def is_immediate(self) -> bool:
-        """Whether nothing takes time here."""
-        return not self.latency and self.bandwidth is None
+    def set(self, latency: float, bandwidth: float | None) -> None:
+        """Set how long traffic takes from now on."""
+        self.latency = latency
+        self.bandwidth = bandwidth
+        self.is_immediate = not latency and bandwidth is None
 
     def arrival(self, size: int, now: float) -> float:
         """Reserve the link for `size` bytes; return when the last of them arrives."""
@@ -27,13 +41,68 @@ class Direction:
 
 
 class Link:
-    """The two directions between two hosts, or of a host to itself."""
+    """The two directions between two hosts, or of a host to itself.
 
-    def __init__(self) -> None:
+    `streams` and `datagrams` are its faults, in the order in which connections begin on this link. A connection whose
+    handshake ends before its link's faults are first asked for is not concerned.
+    """
+
+    def __init__(self, timers: Timers, seed: int = 0) -> None:
         self.directions = (Direction(), Direction())
+        self._timers = timers
+        self._seed = seed
+        self._connections = count()
+        self._passages: dict[frozenset[Endpoint], tuple[Endpoint, DatagramPassage, DatagramPassage]] = {}
 
-    def set(self, *, latency: float, bandwidth: float | None) -> None:
-        """Set the same values for both directions. What is on its way is not affected."""
+    def set(self, *, latency: float = 0.0, bandwidth: float | None = None) -> None:
+        """Set the same for both directions: seconds, and bytes per second. What is on its way is not affected.
+
+        Raises UsageError for a negative latency, and for a bandwidth that is not more than 0.
+        """
+        from windsock.simulation.network.link_faults import check
+
+        check("latency", latency, latency >= 0, "0 or more seconds")
+        check("bandwidth", bandwidth, bandwidth is None or bandwidth > 0, "more than 0 bytes per second, or None")
         for each in self.directions:
-            each.latency = latency
-            each.bandwidth = bandwidth
+            each.set(latency, bandwidth)
+
+    @cached_property
+    def streams(self) -> LinkFaults:
+        """The faults on TCP connections. "upstream" is from the end that connects."""
+        from windsock.simulation.network.link_faults import LinkFaults
+
+        return LinkFaults(seed=self._seed, traffic="stream")
+
+    @cached_property
+    def datagrams(self) -> LinkFaults:
+        """The faults on UDP. "upstream" is from the address that sends first, of two."""
+        from windsock.simulation.network.link_faults import LinkFaults
+
+        return LinkFaults(seed=self._seed, traffic="datagram")
+
+    def middlebox(self, client: Endpoint) -> Middlebox | None:
+        """Return the faults for a new connection; None if this link has none."""
+        if "streams" not in self.__dict__:
+            return None
+        from windsock.simulation.network.middlebox import Middlebox
+
+        return Middlebox(self.streams, next(self._connections), self._timers, tuple(client))
+
+    def passage(self, source: Endpoint, target: Endpoint) -> DatagramPassage | None:
+        """Return the faults for datagrams from one address to another; None if this link has none."""
+        if "datagrams" not in self.__dict__:
+            return None
+        key = frozenset((source, target))
+        if key not in self._passages:
+            self._passages[key] = self._new_passages(source)
+        client, upward, downward = self._passages[key]
+        return upward if source == client else downward
+
+    def _new_passages(self, client: Endpoint) -> tuple[Endpoint, DatagramPassage, DatagramPassage]:
+        from windsock.simulation.network.datagram_passage import DatagramPassage
+
+        chains = self.datagrams.links(connection=next(self._connections), now=self._timers.now(), peer=tuple(client))
+        upward, downward = (DatagramPassage(each, self._timers) for each in chains)
+        for each in (upward, downward):
+            self.datagrams.subscribe(each.refresh)
+        return client, upward, downward

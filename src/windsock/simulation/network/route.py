@@ -10,6 +10,8 @@ from windsock.simulation.network.tcp_connection import Connection
 from windsock.simulation.network.wire import Wire
 
 if TYPE_CHECKING:
+    from windsock.simulation.network.addresses import Endpoint
+    from windsock.simulation.network.datagram_passage import DatagramPassage
     from windsock.simulation.network.host import Host
 
 __all__ = ["Route"]
@@ -22,6 +24,10 @@ class Route:
         self.host = host
         self.target = target
         self.source = source
+
+    def passage(self, source: Endpoint, target: Endpoint) -> DatagramPassage | None:
+        """Return the faults for datagrams between two addresses of this route, if there are any."""
+        return self.host.network.link(self.host, self.target).passage(source, target)
 
     def carry(self, size: int, deliver: Callable[[], object]) -> None:
         """Call `deliver` when a datagram of `size` bytes arrives at the target."""
@@ -37,4 +43,4 @@ class Route:
         network = self.host.network
         there = Wire(network.timers, network.road(self.host, self.target))
         back = Wire(network.timers, network.road(self.target, self.host))
-        return Handshake(connection, self.target, there, back)
+        return Handshake(connection, self.target, (there, back), network.link(self.host, self.target))

@@ -16,7 +16,7 @@ from windsock.simulation.network.halves import BOTH, RECEIVING, SENDING
 from windsock.simulation.network.message_flags import OOB, PEEK
 from windsock.simulation.network.options import Options
 from windsock.simulation.network.stream_inbox import StreamInbox
-from windsock.simulation.network.tcp_sender import Sender
+from windsock.simulation.network.tcp_sender import Receiver, Sender
 from windsock.simulation.network.tcp_states import State
 from windsock.simulation.network.wire import Wire
 
@@ -49,8 +49,8 @@ class Connection:
         self._sender: Sender | None = None
         self._on_room: Callable[[], object] = nothing
 
-    def establish(self, wire: Wire, peer: Connection) -> None:
-        """Connect this end to the other one."""
+    def establish(self, wire: Wire, peer: Receiver) -> None:
+        """Connect this end to the other one, or to what is between them."""
         self._sender = Sender(wire, peer, self._on_progress)
         peer.feed_by(self._sender.pump)
         self.state = State.ESTABLISHED

@@ -17,6 +17,10 @@ SEGMENT = 65_536
 class Receiver(Protocol):
     """The end of a connection that a sender sends to."""
 
+    def feed_by(self, on_room: Callable[[], object]) -> None:
+        """Set the function to call when there is more room for received bytes."""
+        ...
+
     def room(self) -> int:
         """Return how many bytes fit into the receive buffer."""
         ...

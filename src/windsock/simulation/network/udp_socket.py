@@ -17,6 +17,7 @@ from windsock.simulation.network.simulated_socket import Message, SimulatedSocke
 
 if TYPE_CHECKING:
     from windsock.simulation.network.host import Host
+    from windsock.simulation.network.route import Route
 
 __all__ = ["UDPSocket"]
 
@@ -119,21 +120,32 @@ class UDPSocket(SimulatedSocket):
     def _send(self, data: bytes, target: Endpoint) -> None:
         route = self.host.route(target.ip, self._bound_ip)
         sender = Endpoint(route.source, self._own_claim().endpoint.port)
+        passage = route.passage(sender, target)
+        if passage is None:
+            self._forward(data, route, sender, target)
+            return
+        passage.take(
+            data,
+            lambda data: self._forward(data, route, sender, target),
+            lambda number: self._refused(target, number),
+        )
+
+    def _forward(self, data: bytes, route: Route, sender: Endpoint, target: Endpoint) -> None:
         ports = route.target.udp_ports
 
         def deliver() -> None:
             receiver = next((each.owner for each in ports.covering(target) if each.owner.receives_from(sender)), None)
             if receiver is None:
-                self.refused_by(target)
+                self._refused(target, errno.ECONNREFUSED)
             else:
                 receiver.arrive(data, sender)
 
         route.carry(len(data), deliver)
 
-    def refused_by(self, target: Endpoint) -> None:
-        """Take the message that nothing receives at a target (ICMP): only a connected socket is told."""
+    def _refused(self, target: Endpoint, number: int) -> None:
+        """Take an error that the network reports of a target (ICMP): only a connected socket is told."""
         if self._peer == target and not self.is_closed:
-            self._error = errno.ECONNREFUSED
+            self._error = number
             self.changed()
 
     # --- receiving
