@@ -11,9 +11,7 @@ from tests.simulation.network.worlds import World
 
 @probe
 def connect_to_a_closed_port(world: World) -> list[Any]:
-    gone = world.listener()
-    address = gone.address
-    gone.close()
+    address = world.closed_port()
     client = world.tcp()
 
     return [
@@ -27,9 +25,7 @@ def connect_to_a_closed_port(world: World) -> list[Any]:
 
 @probe
 def the_error_of_a_refused_connection_is_reported_once(world: World) -> list[Any]:
-    gone = world.listener()
-    address = gone.address
-    gone.close()
+    address = world.closed_port()
     client = world.tcp()
 
     return [
@@ -44,9 +40,7 @@ def the_error_of_a_refused_connection_is_reported_once(world: World) -> list[Any
 
 @probe
 def a_refused_socket_reads_and_writes(world: World) -> list[Any]:
-    gone = world.listener()
-    address = gone.address
-    gone.close()
+    address = world.closed_port()
     reader, writer = world.tcp(), world.tcp()
     reader.connect(address)
     writer.connect(address)

@@ -98,18 +98,15 @@ def sending_without_a_target(world: World) -> list[Any]:
 
 @probe
 def sending_where_nothing_receives_is_not_told_without_a_connection(world: World) -> list[Any]:
-    gone, client = world.bound_udp(), world.udp()
-    address = gone.address
-    gone.close()
+    client, address = world.udp(), world.deaf_udp().address
 
     return [client.sendto(b"x", 0, address), client.sendto(b"x", 0, address), client.events(), client.recv(1)]
 
 
 @probe
 def sending_where_nothing_receives_on_a_connected_socket(world: World) -> list[Any]:
-    gone, client = world.bound_udp(), world.udp()
-    client.connect(gone.address)
-    gone.close()
+    client = world.udp()
+    client.connect(world.deaf_udp().address)
 
     return [
         client.send(b"x"),
@@ -184,7 +181,6 @@ def bind_datagram_sockets_twice(world: World) -> list[Any]:
         second.bind(first.address),
         second.bind(("127.0.0.2", first.port)),
         world.udp().bind(("", first.port)),
-        world.tcp().bind(first.address),
     ]
 
 

@@ -56,7 +56,7 @@ def a_socket_of_ipv6_only(world: World) -> list[Any]:
     client, beside = world.tcp(), world.tcp()
     client.connect(("127.0.0.1", listener.port))
 
-    return [client.until("ERR"), client.recv(1), beside.bind(("", listener.port))]
+    return [client.until("ERR"), client.recv(1), beside.bind(("127.0.0.77", listener.port))]
 
 
 @probe

@@ -167,6 +167,18 @@ class World:
         made.raw.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
         return made
 
+    def closed_port(self) -> Any:
+        """Return the address of a port that no other process can take, and where nothing listens."""
+        made = self.tcp()
+        made.raw.bind(("127.0.0.1", 0))
+        return made.address
+
+    def deaf_udp(self) -> End:
+        """Return a UDP socket that hears one peer only, itself."""
+        made = self.bound_udp()
+        made.raw.connect(made.address)
+        return made
+
     def unix(self) -> End:
         return self.end(self.make(socket.AF_UNIX, socket.SOCK_STREAM))
 
