@@ -65,6 +65,10 @@ class DatagramQueue:
         """Return the size of the first datagram (FIONREAD); 0 if there is none."""
         return len(self._queue[0].data) if self._queue else 0
 
+    def size(self) -> int:
+        """Return the number of bytes of all datagrams."""
+        return self.weight - OVERHEAD * len(self._queue)
+
     def clear(self) -> None:
         """Drop all datagrams."""
         while self._queue:

@@ -60,6 +60,6 @@ class UnixInbox:
             self._along.popleft()
         return size, ancillary
 
-    def first_size(self) -> int:
-        """Return the number of bytes (FIONREAD)."""
+    def size(self) -> int:
+        """Return the number of bytes."""
         return self._bytes.size

@@ -212,10 +212,10 @@ class UnixStreamSocket(UnixSocket):
         return self.unsent() * 4 <= self.options.send_buffer
 
     def unread(self) -> int:
-        """Return the number of bytes that can be read, or of the next record."""
+        """Return the number of bytes of all that was not read."""
         if self._backlog is not None:
             raise failure(errno.EINVAL)
-        return self._inbox.first_size()
+        return self._inbox.size()
 
     def unsent(self) -> int:
         """Return the memory that data takes which the peer has not read."""
