@@ -38,12 +38,17 @@ def a_unix_connection(world: World) -> list[Any]:
 
 
 @probe
-def a_missing_file(world: World) -> list[Any]:
-    return [
+def files_that_are_missing_or_no_sockets(world: World) -> list[Any]:
+    results = [
         world.unix().connect(world.path("none")),
         world.unix_datagram().connect(world.path("none")),
         world.unix_datagram().sendto(b"x", 0, world.path("none")),
     ]
+
+    path = world.path("file")
+    world.write_file(path)
+
+    return [*results, world.unix().connect(path), world.unix().bind(path), world.unix_datagram().sendto(b"x", 0, path)]
 
 
 @probe
@@ -55,14 +60,6 @@ def a_stale_file(world: World) -> list[Any]:
     world.unlink(path)
 
     return [*stale, world.unix().bind(path), world.unix().connect(path)]
-
-
-@probe
-def a_file_that_is_no_socket(world: World) -> list[Any]:
-    path = world.path("file")
-    world.write_file(path)
-
-    return [world.unix().connect(path), world.unix().bind(path), world.unix_datagram().sendto(b"x", 0, path)]
 
 
 @probe
@@ -97,24 +94,20 @@ def bind_unix_sockets_twice(world: World) -> list[Any]:
 
 
 @probe
-def the_other_type_of_unix_socket(world: World) -> list[Any]:
+def sockets_that_cannot_be_connected_to(world: World) -> list[Any]:
     listener = world.unix_listener()
     receiver = world.unix_datagram()
     receiver.bind(world.path("receiver"))
-
-    return [
+    results = [
         world.unix().connect(receiver.address),
         world.unix_datagram().connect(listener.address),
         world.unix_datagram().sendto(b"x", 0, listener.address),
     ]
 
-
-@probe
-def bound_but_not_listening(world: World) -> list[Any]:
     bound = world.unix()
     bound.bind(world.path("bound"))
 
-    return [world.unix().connect(bound.address), bound.accept(), bound.recv(1), bound.send(b"x")]
+    return [*results, world.unix().connect(bound.address), bound.accept(), bound.recv(1), bound.send(b"x")]
 
 
 @probe
@@ -136,15 +129,12 @@ def abstract_names(world: World) -> list[Any]:
 
 
 @probe
-def a_name_is_chosen(world: World) -> list[Any]:
+def names_that_are_chosen_or_wrong(world: World) -> list[Any]:
     bound = world.unix()
+    results = [bound.bind(""), bound.getsockname()[:1], len(bound.getsockname()), world.unix().getsockname()]
 
-    return [bound.bind(""), bound.getsockname()[:1], len(bound.getsockname()), world.unix().getsockname()]
-
-
-@probe
-def wrong_names(world: World) -> list[Any]:
     return [
+        *results,
         world.unix().bind(("127.0.0.1", 0)),
         world.unix().bind(7),
         world.unix().bind("/" + 108 * "x"),
@@ -281,17 +271,14 @@ def a_unix_close_with_unread_bytes_resets(world: World) -> list[Any]:
     first.send(b"unread")
     second.send(b"answer")
     second.close()
+    results = [first.events(), first.send(b"x"), first.recv(10), first.recv(10), first.recv(10), first.events()]
 
-    return [first.events(), first.send(b"x"), first.recv(10), first.recv(10), first.recv(10), first.events()]
-
-
-@probe
-def the_error_of_a_unix_reset(world: World) -> list[Any]:
     first, second = world.unix_pair()
     first.send(b"unread")
     second.close()
 
     return [
+        *results,
         first.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR),
         first.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR),
         first.recv(1),
