@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from windsock.simulation.network.link import Direction
-from windsock.simulation.network.tcp_connection import Connection
-from windsock.simulation.network.tcp_listener import Listener
-from windsock.simulation.network.tcp_states import State
+from windsock.simulation.network.link import LinkDirection
+from windsock.simulation.network.tcp_connection import TCPConnection
+from windsock.simulation.network.tcp_listener import TCPListener
+from windsock.simulation.network.tcp_states import TCPState
 from windsock.simulation.network.wire import Wire
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ REPEATS = (1, 2, 3, 4, 5, 7, 11, 19, 35, 67)
 """Seconds after the first attempt at which it is repeated (tcp_syn_linear_timeouts=4, tcp_syn_retries=6)."""
 GIVE_UP = 131
 """Seconds after which the connection fails with ETIMEDOUT."""
-AT_ONCE = Direction()
+AT_ONCE = LinkDirection()
 """The way to a middlebox, which takes no time."""
 
 
 class Handshake:
     """Connects one socket to a port of a host, at once if nothing takes time and the queue has room."""
 
-    def __init__(self, connection: Connection, host: Host, wires: tuple[Wire, Wire], link: Link) -> None:
+    def __init__(self, connection: TCPConnection, host: Host, wires: tuple[Wire, Wire], link: Link) -> None:
         self._connection = connection
         self._host = host
         self._there, self._back = wires
@@ -46,7 +46,7 @@ class Handshake:
         timers.call_at(began + GIVE_UP, self._give_up)
 
     def _is_pending(self) -> bool:
-        return self._connection.state is State.SYN_SENT
+        return self._connection.state is TCPState.SYN_SENT
 
     def _attempt(self) -> None:
         if self._is_pending():
@@ -66,12 +66,12 @@ class Handshake:
             child = self._host.embryo(listener, self._connection)
             self._back.carry(0, lambda: self._answered(listener, child))
 
-    def _answered(self, listener: Listener, child: Connection) -> None:
+    def _answered(self, listener: TCPListener, child: TCPConnection) -> None:
         if self._is_pending():
             self._join(child)
             self._there.carry(0, lambda: listener.add(child))
 
-    def _join(self, child: Connection) -> None:
+    def _join(self, child: TCPConnection) -> None:
         client = self._connection
         box = self._link.middlebox(client.local)
         if box is None:

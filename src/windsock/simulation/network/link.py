@@ -7,16 +7,16 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from windsock.simulation.network.addresses import Endpoint
+    from windsock.simulation.network.addresses import IPEndpoint
     from windsock.simulation.network.datagram_passage import DatagramPassage
     from windsock.simulation.network.link_faults import LinkFaults
     from windsock.simulation.network.middlebox import Middlebox
     from windsock.simulation.network.timers import Timers
 
-__all__ = ["Direction", "Link"]
+__all__ = ["Link", "LinkDirection"]
 
 
-class Direction:
+class LinkDirection:
     """One direction of a link: `latency` in seconds, `bandwidth` in bytes per second (None: no limit)."""
 
     def __init__(self) -> None:
@@ -48,11 +48,11 @@ class Link:
     """
 
     def __init__(self, timers: Timers, seed: int = 0) -> None:
-        self.directions = (Direction(), Direction())
+        self.directions = (LinkDirection(), LinkDirection())
         self._timers = timers
         self._seed = seed
         self._connections = count()
-        self._passages: dict[frozenset[Endpoint], tuple[Endpoint, DatagramPassage, DatagramPassage]] = {}
+        self._passages: dict[frozenset[IPEndpoint], tuple[IPEndpoint, DatagramPassage, DatagramPassage]] = {}
 
     def set(self, *, latency: float = 0.0, bandwidth: float | None = None) -> None:
         """Set the same for both directions: seconds, and bytes per second. What is on its way is not affected.
@@ -80,7 +80,7 @@ class Link:
 
         return LinkFaults(seed=self._seed, traffic="datagram")
 
-    def middlebox(self, client: Endpoint) -> Middlebox | None:
+    def middlebox(self, client: IPEndpoint) -> Middlebox | None:
         """Return the faults for a new connection; None if this link has none."""
         if "streams" not in self.__dict__:
             return None
@@ -88,7 +88,7 @@ class Link:
 
         return Middlebox(self.streams, next(self._connections), self._timers, tuple(client))
 
-    def passage(self, source: Endpoint, target: Endpoint) -> DatagramPassage | None:
+    def passage(self, source: IPEndpoint, target: IPEndpoint) -> DatagramPassage | None:
         """Return the faults for datagrams from one address to another; None if this link has none."""
         if "datagrams" not in self.__dict__:
             return None
@@ -98,7 +98,7 @@ class Link:
         client, upward, downward = self._passages[key]
         return upward if source == client else downward
 
-    def _new_passages(self, client: Endpoint) -> tuple[Endpoint, DatagramPassage, DatagramPassage]:
+    def _new_passages(self, client: IPEndpoint) -> tuple[IPEndpoint, DatagramPassage, DatagramPassage]:
         from windsock.simulation.network.datagram_passage import DatagramPassage
 
         chains = self.datagrams.links(connection=next(self._connections), now=self._timers.now(), peer=tuple(client))

@@ -13,7 +13,7 @@ from windsock.simulation.network.tcp_sender import Sender
 if TYPE_CHECKING:
     from windsock.faults import Chain
     from windsock.simulation.network.link_faults import LinkFaults
-    from windsock.simulation.network.tcp_connection import Connection
+    from windsock.simulation.network.tcp_connection import TCPConnection
     from windsock.simulation.network.timers import Timers
     from windsock.simulation.network.wire import Wire
 
@@ -35,12 +35,12 @@ class Passage:
         self._planned: float | None = None
         self._on_room: Callable[[], object] = nothing
         self._out: Sender
-        self._source: Connection
+        self._source: TCPConnection
         self._is_taking = False
         self._resets_once_empty = False
         self.has_ended = False
 
-    def join(self, source: Connection, target: Connection, wire: Wire) -> None:
+    def join(self, source: TCPConnection, target: TCPConnection, wire: Wire) -> None:
         """Connect both ends to this passage."""
         self._source = source
         self._out = Sender(wire, target, self._progress)

@@ -8,7 +8,7 @@ from socket import EAI_NONAME, gaierror  # an error that tools do not replace
 from windsock.net.system import socket
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.host import LOOPBACK, Host
-from windsock.simulation.network.link import Direction, Link
+from windsock.simulation.network.link import Link, LinkDirection
 from windsock.simulation.network.simulated_socket import SimulatedSocket
 from windsock.simulation.network.socket_files import FilesInMemory, SocketFiles
 from windsock.simulation.network.timers import Timers
@@ -76,7 +76,7 @@ class Network:
         """Return the link between two hosts, or of a host to itself."""
         return self._link(first, second)[1]
 
-    def road(self, source: Host, target: Host) -> Direction:
+    def road(self, source: Host, target: Host) -> LinkDirection:
         """Return the direction of the link from one host to another."""
         first, link = self._link(source, target)
         return link.directions[source.name != first]

@@ -6,18 +6,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from windsock.simulation.network.handshake import Handshake
-from windsock.simulation.network.tcp_connection import Connection
+from windsock.simulation.network.tcp_connection import TCPConnection
 from windsock.simulation.network.wire import Wire
 
 if TYPE_CHECKING:
-    from windsock.simulation.network.addresses import Endpoint
+    from windsock.simulation.network.addresses import IPEndpoint
     from windsock.simulation.network.datagram_passage import DatagramPassage
     from windsock.simulation.network.host import Host
 
-__all__ = ["Route"]
+__all__ = ["HostRoute"]
 
 
-class Route:
+class HostRoute:
     """From a host to a target; `source` is the address that the target sees."""
 
     def __init__(self, host: Host, target: Host, source: str) -> None:
@@ -25,7 +25,7 @@ class Route:
         self.target = target
         self.source = source
 
-    def passage(self, source: Endpoint, target: Endpoint) -> DatagramPassage | None:
+    def passage(self, source: IPEndpoint, target: IPEndpoint) -> DatagramPassage | None:
         """Return the faults for datagrams between two addresses of this route, if there are any."""
         return self.host.network.link(self.host, self.target).passage(source, target)
 
@@ -38,7 +38,7 @@ class Route:
         else:
             network.timers.call_at(road.arrival(size, network.timers.now()), deliver)
 
-    def handshake(self, connection: Connection) -> Handshake:
+    def handshake(self, connection: TCPConnection) -> Handshake:
         """Return the handshake of a connection along this route."""
         network = self.host.network
         there = Wire(network.timers, network.road(self.host, self.target))
