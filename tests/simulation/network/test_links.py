@@ -8,10 +8,12 @@ import socket
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.simulation.network.worlds import Clock
 from windsock.errors import UsageError
-from windsock.faults import Delay, Drop, Duplicate, Mtu, Rebind, Refuse, Reset, Stall, Truncate
+from windsock.faults import Delay, Drop, Duplicate, Fault, Mtu, Rate, Rebind, Refuse, Reset, Segment, Stall, Truncate
 from windsock.simulation.network import Host, Network, SimulatedSocket
 
 
@@ -85,6 +87,36 @@ def test_hosts_reach_each_other_and_not_each_others_loopback(hosts: tuple[Host, 
 def test_an_address_of_no_host_is_unreachable(hosts: tuple[Host, Host]) -> None:
     with pytest.raises(OSError, match="unreachable"):
         hosts[0].socket(socket.AF_INET, socket.SOCK_STREAM).connect(("192.0.2.1", 80))
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(st.integers(1, 5000), max_size=15),
+    st.sampled_from([0.0, 0.01]),
+    st.sampled_from([None, 100_000.0]),
+    st.lists(st.sampled_from([Delay(0.05), Segment(7), Rate(50_000), Delay(0.01, jitter=0.02)]), max_size=3),
+)
+def test_what_a_small_receive_buffer_takes_arrives_complete_and_in_order(
+    sizes: list[int], latency: float, bandwidth: float | None, faults: list[Fault]
+) -> None:
+    clock = Clock()
+    network = Network(clock, seed=7)
+    app, db = network.host("app.internal"), network.host("db.internal")
+    network.link(app, db).set(latency=latency, bandwidth=bandwidth)
+    for fault in faults:
+        network.link(app, db).streams.install(fault)
+    client, server = connect(app, db, clock)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1000)
+    sent = b"".join(index.to_bytes(2, "big") * size for index, size in enumerate(sizes))
+
+    assert client.send(sent) == len(sent)
+    client.close()
+    arrived = b""
+    while (data := received(server)) != b"":
+        arrived += data if isinstance(data, bytes) else b""
+        assert data != "EAGAIN" or clock.step()
+
+    assert arrived == sent
 
 
 def test_latency_delays_the_handshake_and_the_data(network: Network, hosts: tuple[Host, Host], clock: Clock) -> None:

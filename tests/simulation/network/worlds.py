@@ -27,7 +27,7 @@ EVENTS = ("IN", "OUT", "PRI", "RDHUP", "ERR", "HUP")
 MASK = {name: getattr(select, f"POLL{name}") for name in EVENTS}
 ALL = sum(MASK.values())
 SIOCATMARK = 0x8905
-WAIT = 2.0
+WAIT = 10.0
 """Seconds after which the kernel has not done what it should have done."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from windsock.simulation.network.link import LinkDirection
@@ -35,26 +36,22 @@ class Handshake:
         self._link = link
 
     def start(self) -> None:
-        """Send the first SYN, and plan to repeat it."""
-        timers = self._host.network.timers
-        began = timers.now()
-        self._attempt()
-        if not self._is_pending():
-            return
-        for seconds in REPEATS:
-            timers.call_at(began + seconds, self._attempt)
-        timers.call_at(began + GIVE_UP, self._give_up)
+        """Send the first SYN."""
+        self._attempt(self._host.network.timers.now(), iter((*REPEATS, GIVE_UP)))
 
     def _is_pending(self) -> bool:
         return self._connection.state is TCPState.SYN_SENT
 
-    def _attempt(self) -> None:
+    def _attempt(self, began: float, repeats: Iterator[int]) -> None:
+        """Send a SYN, and plan the next one, unless it is answered by then."""
+        self._there.carry(0, self._arrive)
         if self._is_pending():
-            self._there.carry(0, self._arrive)
+            seconds = next(repeats)
+            again = self._give_up if seconds == GIVE_UP else lambda: self._attempt(began, repeats)
+            self._host.network.timers.call_at(began + seconds, lambda: self._is_pending() and again())
 
     def _give_up(self) -> None:
-        if self._is_pending():
-            self._connection.fail(errno.ETIMEDOUT)
+        self._connection.fail(errno.ETIMEDOUT)
 
     def _arrive(self) -> None:
         if not self._is_pending():

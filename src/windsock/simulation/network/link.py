@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from windsock.net.targets import Unit
     from windsock.simulation.network.addresses import IPEndpoint
     from windsock.simulation.network.datagram_passage import DatagramPassage
     from windsock.simulation.network.link_faults import LinkFaults
@@ -51,7 +51,9 @@ class Link:
         self.directions = (LinkDirection(), LinkDirection())
         self._timers = timers
         self._seed = seed
-        self._connections = count()
+        self._stream_numbers, self._datagram_numbers = count(), count()
+        self._streams: LinkFaults | None = None
+        self._datagrams: LinkFaults | None = None
         self._passages: dict[frozenset[IPEndpoint], tuple[IPEndpoint, DatagramPassage, DatagramPassage]] = {}
 
     def set(self, *, latency: float = 0.0, bandwidth: float | None = None) -> None:
@@ -66,31 +68,36 @@ class Link:
         for each in self.directions:
             each.set(latency, bandwidth)
 
-    @cached_property
+    @property
     def streams(self) -> LinkFaults:
         """The faults on TCP connections. "upstream" is from the end that connects."""
-        from windsock.simulation.network.link_faults import LinkFaults
+        if self._streams is None:
+            self._streams = self._new_faults("stream")
+        return self._streams
 
-        return LinkFaults(seed=self._seed, traffic="stream")
-
-    @cached_property
+    @property
     def datagrams(self) -> LinkFaults:
         """The faults on UDP. "upstream" is from the address that sends first, of two."""
+        if self._datagrams is None:
+            self._datagrams = self._new_faults("datagram")
+        return self._datagrams
+
+    def _new_faults(self, traffic: Unit) -> LinkFaults:
         from windsock.simulation.network.link_faults import LinkFaults
 
-        return LinkFaults(seed=self._seed, traffic="datagram")
+        return LinkFaults(seed=self._seed, traffic=traffic)
 
     def middlebox(self, client: IPEndpoint) -> Middlebox | None:
         """Return the faults for a new connection; None if this link has none."""
-        if "streams" not in self.__dict__:
+        if self._streams is None:
             return None
         from windsock.simulation.network.middlebox import Middlebox
 
-        return Middlebox(self.streams, next(self._connections), self._timers, tuple(client))
+        return Middlebox(self._streams, next(self._stream_numbers), self._timers, tuple(client))
 
     def passage(self, source: IPEndpoint, target: IPEndpoint) -> DatagramPassage | None:
         """Return the faults for datagrams from one address to another; None if this link has none."""
-        if "datagrams" not in self.__dict__:
+        if self._datagrams is None:
             return None
         key = frozenset((source, target))
         if key not in self._passages:
@@ -101,7 +108,8 @@ class Link:
     def _new_passages(self, client: IPEndpoint) -> tuple[IPEndpoint, DatagramPassage, DatagramPassage]:
         from windsock.simulation.network.datagram_passage import DatagramPassage
 
-        chains = self.datagrams.links(connection=next(self._connections), now=self._timers.now(), peer=tuple(client))
+        number = next(self._datagram_numbers)
+        chains = self.datagrams.links(connection=number, now=self._timers.now(), peer=tuple(client))
         upward, downward = (DatagramPassage(each, self._timers) for each in chains)
         for each in (upward, downward):
             self.datagrams.subscribe(each.refresh)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock.net.system import socket
 from windsock.simulation.network.failure import failure
+from windsock.simulation.network.message_flags import CTRUNC
 from windsock.simulation.network.socket_options import SocketOptions
 
 if TYPE_CHECKING:
@@ -136,9 +137,12 @@ class SimulatedSocket:
         data, _, _, address = self.receive(size, flags)
         return data, address
 
-    def recvmsg(self, size: int, ancillary_size: int = 0, flags: int = 0) -> Message:  # noqa: ARG002
-        """Return received bytes with what came along."""
-        return self.receive(size, flags)
+    def recvmsg(self, size: int, ancillary_size: int = 0, flags: int = 0) -> Message:
+        """Return received bytes with what came along, which is lost without room for it (MSG_CTRUNC)."""
+        data, ancillary, returned, address = self.receive(size, flags)
+        if ancillary and not ancillary_size:
+            return data, [], returned | CTRUNC, address
+        return data, ancillary, returned, address
 
     def receive(self, size: int, flags: int) -> Message:
         """Return what recvmsg() does; all methods that receive call this one."""

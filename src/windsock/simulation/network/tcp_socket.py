@@ -116,10 +116,8 @@ class TCPSocket(SimulatedSocket):
         if self._claim is None:
             self._claim_port(IPEndpoint(route.source, 0))
         assert self._claim is not None
-        claim = self._claim
-        self._connection = connection = TCPConnection(
-            self.options, IPEndpoint(route.source, claim.endpoint.port), remote
-        )
+        local = IPEndpoint(route.source, self._claim.endpoint.port)
+        self._connection = connection = TCPConnection(self.options, local, remote)
         connection.on_change = self.changed
         connection.on_over = self._release_chosen
         self._is_connecting = True

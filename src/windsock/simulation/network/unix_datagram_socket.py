@@ -31,7 +31,7 @@ class UnixDatagramSocket(UnixSocket):
         self._queue = DatagramQueue()
         self._in_transit = 0
         """The memory that datagrams of this socket take which were not read."""
-        self._waiting: list[UnixDatagramSocket] = []
+        self._waiting: dict[UnixDatagramSocket, None] = {}
         """Senders that found the queue full."""
 
     def join(self, peer: UnixSocket) -> None:
@@ -129,7 +129,7 @@ class UnixDatagramSocket(UnixSocket):
 
     def wait_for_room(self, sender: UnixDatagramSocket) -> None:
         """Call a sender's subscribers when there may be room."""
-        self._waiting.append(sender)
+        self._waiting[sender] = None
 
     def arrive(self, datagram: ReceivedDatagram) -> None:
         """Queue a datagram."""
@@ -148,7 +148,7 @@ class UnixDatagramSocket(UnixSocket):
         raise failure(errno.EAGAIN)
 
     def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, {}
         for each in waiting:
             each.changed()
 

@@ -32,7 +32,7 @@ class UnixStreamSocket(UnixSocket):
         self._backlog: int | None = None
         """How many connections can wait, less one; None if the socket does not listen."""
         self._queue: deque[UnixStreamSocket] = deque()
-        self._waiting: list[UnixStreamSocket] = []
+        self._waiting: dict[UnixStreamSocket, None] = {}
         """Sockets whose connect() found the queue full."""
 
     def join(self, peer: UnixSocket) -> None:
@@ -79,7 +79,7 @@ class UnixStreamSocket(UnixSocket):
         if self._backlog is None or self.shut & RECEIVING:
             raise failure(errno.ECONNREFUSED)
         if len(self._queue) > self._backlog:
-            self._waiting.append(client)
+            self._waiting[client] = None
             raise failure(errno.EAGAIN)
         accepted = UnixStreamSocket(self.host, self.type)
         accepted.name = self.name
@@ -98,7 +98,7 @@ class UnixStreamSocket(UnixSocket):
         raise failure(errno.EINVAL if self._backlog is None or self.shut & RECEIVING else errno.EAGAIN)
 
     def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, {}
         for each in waiting:
             each.changed()
 
