@@ -15,7 +15,9 @@ import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from tests.simulation.network.worlds import End, Kernel, Simulated, World
+from tests.simulation.network.kernel import Kernel
+from tests.simulation.network.simulated import Simulated
+from tests.simulation.network.worlds import End, World
 
 EXAMPLES = int(os.environ.get("WINDSOCK_EXAMPLES", "300" if os.environ.get("CI") else "60"))
 NO_LINGER = struct.pack("ii", 1, 0)

@@ -11,25 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.simulation.network.worlds import Clock
+from tests.simulation.network.simulated import Clock
 from windsock.errors import UsageError
 from windsock.faults import Delay, Drop, Duplicate, Fault, Mtu, Rate, Rebind, Refuse, Reset, Segment, Stall, Truncate
 from windsock.simulation.network import Host, Network, SimulatedSocket
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def network(clock: Clock) -> Network:
-    return Network(clock, seed=7)
-
-
-@pytest.fixture
-def hosts(network: Network) -> tuple[Host, Host]:
-    return network.host("app.internal"), network.host("db.internal")
 
 
 def connect(client: Host, server: Host, clock: Clock) -> tuple[SimulatedSocket, SimulatedSocket]:

@@ -9,17 +9,21 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.network import (  # noqa: F401  # they fill the table
+    probes_of_addresses,
     probes_of_connecting,
     probes_of_datagrams,
+    probes_of_ends,
     probes_of_ipv6,
     probes_of_streams,
     probes_of_unix_datagrams,
-    probes_of_unix_sockets,
+    probes_of_unix_names,
+    probes_of_unix_streams,
     probes_of_urgent_data,
 )
+from tests.simulation.network.kernel import Kernel
 from tests.simulation.network.probes import PROBES, Probe
 from tests.simulation.network.probes_of_differences import DIFFERENCES
-from tests.simulation.network.worlds import Kernel, Simulated
+from tests.simulation.network.simulated import Simulated
 
 PAGE = Path(__file__).parents[3] / "docs" / "simulation-parity.md"
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from windsock.net.system import socket
 from windsock.simulation.network.addresses import IPEndpoint, endpoint_from, is_any
 from windsock.simulation.network.failure import failure
-from windsock.simulation.network.host_route import HostRoute
 from windsock.simulation.network.kinds import new_socket
+from windsock.simulation.network.links.route import HostRoute
 from windsock.simulation.network.ports import PortClaim, Ports
-from windsock.simulation.network.tcp_connection import TCPConnection
-from windsock.simulation.network.tcp_listener import TCPListener
-from windsock.simulation.network.unix_socket import UnixSocket
+from windsock.simulation.network.tcp.connection import TCPConnection
+from windsock.simulation.network.tcp.listener import TCPListener
+from windsock.simulation.network.unix.socket import UnixSocket
 
 if TYPE_CHECKING:
     from windsock.simulation.network.network import Network

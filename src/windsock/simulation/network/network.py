@@ -8,11 +8,11 @@ from socket import EAI_NONAME, gaierror  # an error that tools do not replace
 from windsock.net.system import socket
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.host import LOOPBACK, Host
-from windsock.simulation.network.link import Link, LinkDirection
+from windsock.simulation.network.links.link import Link, LinkDirection
 from windsock.simulation.network.simulated_socket import SimulatedSocket
-from windsock.simulation.network.socket_files import FilesInMemory, SocketFiles
 from windsock.simulation.network.timers import Timers
-from windsock.simulation.network.unix_names import UnixNames
+from windsock.simulation.network.unix.files import FilesInMemory, SocketFiles
+from windsock.simulation.network.unix.names import UnixNames
 
 __all__ = ["Network"]
 

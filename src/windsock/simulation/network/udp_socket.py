@@ -17,7 +17,7 @@ from windsock.simulation.network.simulated_socket import Message, SimulatedSocke
 
 if TYPE_CHECKING:
     from windsock.simulation.network.host import Host
-    from windsock.simulation.network.host_route import HostRoute
+    from windsock.simulation.network.links.route import HostRoute
 
 __all__ = ["UDPSocket"]
 

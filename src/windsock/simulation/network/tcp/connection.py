@@ -13,12 +13,12 @@ from windsock.net.system import select
 from windsock.simulation.network.addresses import IPEndpoint
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.halves import BOTH, RECEIVING, SENDING
+from windsock.simulation.network.links.wire import Wire
 from windsock.simulation.network.message_flags import OOB, PEEK
 from windsock.simulation.network.socket_options import SocketOptions
-from windsock.simulation.network.stream_inbox import StreamInbox
-from windsock.simulation.network.tcp_sender import Receiver, Sender
-from windsock.simulation.network.tcp_states import TCPState
-from windsock.simulation.network.wire import Wire
+from windsock.simulation.network.tcp.inbox import StreamInbox
+from windsock.simulation.network.tcp.sender import Receiver, Sender
+from windsock.simulation.network.tcp.states import TCPState
 
 __all__ = ["TCPConnection"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from windsock.simulation.network.byte_queue import ByteQueue
-from windsock.simulation.network.wire import Wire
+from windsock.simulation.network.links.wire import Wire
 
 __all__ = ["Receiver", "Sender"]
 

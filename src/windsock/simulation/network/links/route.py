@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from windsock.simulation.network.handshake import Handshake
-from windsock.simulation.network.tcp_connection import TCPConnection
-from windsock.simulation.network.wire import Wire
+from windsock.simulation.network.links.wire import Wire
+from windsock.simulation.network.tcp.connection import TCPConnection
+from windsock.simulation.network.tcp.handshake import Handshake
 
 if TYPE_CHECKING:
     from windsock.simulation.network.addresses import IPEndpoint
-    from windsock.simulation.network.datagram_passage import DatagramPassage
     from windsock.simulation.network.host import Host
+    from windsock.simulation.network.links.datagram_passage import DatagramPassage
 
 __all__ = ["HostRoute"]
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from windsock.simulation.network.socket_options import SocketOptions
-from windsock.simulation.network.tcp_connection import TCPConnection
+from windsock.simulation.network.tcp.connection import TCPConnection
 
 __all__ = ["TCPListener"]
 

@@ -6,15 +6,15 @@ import errno
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from windsock.simulation.network.link import LinkDirection
-from windsock.simulation.network.tcp_connection import TCPConnection
-from windsock.simulation.network.tcp_listener import TCPListener
-from windsock.simulation.network.tcp_states import TCPState
-from windsock.simulation.network.wire import Wire
+from windsock.simulation.network.links.link import LinkDirection
+from windsock.simulation.network.links.wire import Wire
+from windsock.simulation.network.tcp.connection import TCPConnection
+from windsock.simulation.network.tcp.listener import TCPListener
+from windsock.simulation.network.tcp.states import TCPState
 
 if TYPE_CHECKING:
     from windsock.simulation.network.host import Host
-    from windsock.simulation.network.link import Link
+    from windsock.simulation.network.links.link import Link
 
 __all__ = ["Handshake"]
 

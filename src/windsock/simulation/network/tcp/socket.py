@@ -12,9 +12,9 @@ from windsock.simulation.network.halves import RECEIVING, halves_of
 from windsock.simulation.network.message_flags import OOB
 from windsock.simulation.network.ports import PortClaim
 from windsock.simulation.network.simulated_socket import Message, SimulatedSocket
-from windsock.simulation.network.tcp_connection import TCPConnection
-from windsock.simulation.network.tcp_listener import TCPListener
-from windsock.simulation.network.tcp_states import TCPState
+from windsock.simulation.network.tcp.connection import TCPConnection
+from windsock.simulation.network.tcp.listener import TCPListener
+from windsock.simulation.network.tcp.states import TCPState
 
 if TYPE_CHECKING:
     from windsock.simulation.network.host import Host

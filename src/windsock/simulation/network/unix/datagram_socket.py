@@ -11,7 +11,7 @@ from windsock.simulation.network.failure import failure
 from windsock.simulation.network.halves import BOTH, RECEIVING, SENDING, halves_of
 from windsock.simulation.network.message_flags import OOB
 from windsock.simulation.network.simulated_socket import Message
-from windsock.simulation.network.unix_socket import UnixSocket
+from windsock.simulation.network.unix.socket import UnixSocket
 
 if TYPE_CHECKING:
     from windsock.simulation.network.host import Host

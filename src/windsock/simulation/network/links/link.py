@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from windsock.net.targets import Unit
     from windsock.simulation.network.addresses import IPEndpoint
-    from windsock.simulation.network.datagram_passage import DatagramPassage
-    from windsock.simulation.network.link_faults import LinkFaults
-    from windsock.simulation.network.middlebox import Middlebox
+    from windsock.simulation.network.links.datagram_passage import DatagramPassage
+    from windsock.simulation.network.links.faults import LinkFaults
+    from windsock.simulation.network.links.middlebox import Middlebox
     from windsock.simulation.network.timers import Timers
 
 __all__ = ["Link", "LinkDirection"]
@@ -61,7 +61,7 @@ class Link:
 
         Raises UsageError for a negative latency, and for a bandwidth that is not more than 0.
         """
-        from windsock.simulation.network.link_faults import check
+        from windsock.simulation.network.links.faults import check
 
         check("latency", latency, latency >= 0, "0 or more seconds")
         check("bandwidth", bandwidth, bandwidth is None or bandwidth > 0, "more than 0 bytes per second, or None")
@@ -83,7 +83,7 @@ class Link:
         return self._datagrams
 
     def _new_faults(self, traffic: Unit) -> LinkFaults:
-        from windsock.simulation.network.link_faults import LinkFaults
+        from windsock.simulation.network.links.faults import LinkFaults
 
         return LinkFaults(seed=self._seed, traffic=traffic)
 
@@ -91,7 +91,7 @@ class Link:
         """Return the faults for a new connection; None if this link has none."""
         if self._streams is None:
             return None
-        from windsock.simulation.network.middlebox import Middlebox
+        from windsock.simulation.network.links.middlebox import Middlebox
 
         return Middlebox(self._streams, next(self._stream_numbers), self._timers, tuple(client))
 
@@ -106,7 +106,7 @@ class Link:
         return upward if source == client else downward
 
     def _new_passages(self, client: IPEndpoint) -> tuple[IPEndpoint, DatagramPassage, DatagramPassage]:
-        from windsock.simulation.network.datagram_passage import DatagramPassage
+        from windsock.simulation.network.links.datagram_passage import DatagramPassage
 
         number = next(self._datagram_numbers)
         chains = self.datagrams.links(connection=number, now=self._timers.now(), peer=tuple(client))

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from windsock.faults.items import ConnectionClose, ConnectionReset, Data, End, Item
 from windsock.net.callbacks import nothing
 from windsock.net.urgent import UrgentMark
-from windsock.simulation.network.tcp_sender import Sender
+from windsock.simulation.network.tcp.sender import Sender
 
 if TYPE_CHECKING:
     from windsock.faults import Chain
-    from windsock.simulation.network.link_faults import LinkFaults
-    from windsock.simulation.network.tcp_connection import TCPConnection
+    from windsock.simulation.network.links.faults import LinkFaults
+    from windsock.simulation.network.links.wire import Wire
+    from windsock.simulation.network.tcp.connection import TCPConnection
     from windsock.simulation.network.timers import Timers
-    from windsock.simulation.network.wire import Wire
 
 __all__ = ["Middlebox"]
 
