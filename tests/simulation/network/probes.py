@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from tests.simulation.network.worlds import World
 
-Probe: TypeAlias = Callable[[World], list[Any]]
+Probe: TypeAlias = Callable[[World], Any]
 
 PROBES: list[Probe] = []
 

@@ -11,9 +11,7 @@ from tests.simulation.network.worlds import World
 
 @probe
 def connect_to_a_closed_port(world: World) -> list[Any]:
-    gone = world.listener()
-    address = gone.address
-    gone.close()
+    address = world.closed_port()
     client = world.tcp()
 
     return [
@@ -27,9 +25,7 @@ def connect_to_a_closed_port(world: World) -> list[Any]:
 
 @probe
 def the_error_of_a_refused_connection_is_reported_once(world: World) -> list[Any]:
-    gone = world.listener()
-    address = gone.address
-    gone.close()
+    address = world.closed_port()
     client = world.tcp()
 
     return [
@@ -44,9 +40,7 @@ def the_error_of_a_refused_connection_is_reported_once(world: World) -> list[Any
 
 @probe
 def a_refused_socket_reads_and_writes(world: World) -> list[Any]:
-    gone = world.listener()
-    address = gone.address
-    gone.close()
+    address = world.closed_port()
     reader, writer = world.tcp(), world.tcp()
     reader.connect(address)
     writer.connect(address)
@@ -78,59 +72,43 @@ def connect_says_in_progress_then_nothing_then_connected(world: World) -> list[A
 
 
 @probe
-def the_names_of_both_ends(world: World) -> list[Any]:
+def the_names_of_both_ends_and_of_a_new_socket(world: World) -> list[Any]:
     listener = world.listener()
     client, server = world.connected(listener)
-
-    return [
+    results = [
         client.getsockname() == server.getpeername(),
         client.getpeername() == server.getsockname() == listener.address,
         client.getsockname()[0],
         listener.getpeername(),
     ]
 
-
-@probe
-def the_names_of_a_new_socket(world: World) -> list[Any]:
     new, v6 = world.tcp(), world.tcp(socket.AF_INET6)
 
-    return [new.getsockname(), new.getpeername(), v6.getsockname(), v6.getpeername()]
+    return [*results, new.getsockname(), new.getpeername(), v6.getsockname(), v6.getpeername()]
 
 
 @probe
-def the_events_of_a_new_socket_and_a_listener(world: World) -> list[Any]:
+def a_new_socket(world: World) -> list[Any]:
     listener = world.listener()
+    results = [world.tcp().events(), listener.events(), world.udp().events()]
 
-    return [world.tcp().events(), listener.events(), world.udp().events()]
-
-
-@probe
-def a_new_socket_reads_writes_and_shuts_down(world: World) -> list[Any]:
     new = world.tcp()
 
-    return [new.recv(1), new.send(b"x"), new.shutdown(socket.SHUT_WR), new.accept(), new.send(b"")]
+    return [*results, new.recv(1), new.send(b"x"), new.shutdown(socket.SHUT_WR), new.accept(), new.send(b"")]
 
 
 @probe
-def a_listener_reads_writes_and_connects(world: World) -> list[Any]:
+def what_a_listener_does_and_does_not(world: World) -> list[Any]:
     listener = world.listener()
+    results = [listener.recv(1), listener.send(b"x"), listener.accept(), listener.connect(listener.address)]
 
-    return [listener.recv(1), listener.send(b"x"), listener.accept(), listener.connect(listener.address)]
-
-
-@probe
-def a_listener_listens_again_and_a_client_does_not(world: World) -> list[Any]:
     listener = world.listener()
     client, server = world.connected(listener)
+    results += [listener.listen(1), client.listen(1), server.listen(1)]
 
-    return [listener.listen(1), client.listen(1), server.listen(1)]
-
-
-@probe
-def listening_without_a_name_takes_a_port(world: World) -> list[Any]:
     listener = world.tcp()
 
-    return [listener.listen(1), listener.getsockname()[0], listener.port > 0]
+    return [*results, listener.listen(1), listener.getsockname()[0], listener.port > 0]
 
 
 @probe
@@ -147,91 +125,6 @@ def a_connected_socket_is_connected_or_bound_again(world: World) -> list[Any]:
 
 
 @probe
-def bind_twice(world: World) -> list[Any]:
-    first, second = world.tcp(), world.tcp()
-
-    return [
-        first.bind(("127.0.0.1", 0)),
-        first.bind(("127.0.0.1", 0)),
-        second.bind(first.address),
-        second.bind(("127.0.0.2", first.port)),
-        world.tcp().bind(("", first.port)),
-    ]
-
-
-@probe
-def bind_beside_a_listener(world: World) -> list[Any]:
-    listener = world.listener(SO_REUSEADDR=1)
-    second = world.tcp()
-    second.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-
-    return [second.bind(listener.address), second.bind(("127.0.0.2", listener.port))]
-
-
-@probe
-def reuse_address_shares_a_port_until_one_listens(world: World) -> list[Any]:
-    first, second = world.tcp(), world.tcp()
-    for each in (first, second):
-        each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    first.bind(("127.0.0.1", 0))
-
-    return [second.bind(first.address), first.listen(1), second.listen(1)]
-
-
-@probe
-def reuse_port_lets_two_listen(world: World) -> list[Any]:
-    first, second = world.tcp(), world.tcp()
-    for each in (first, second):
-        each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    first.bind(("127.0.0.1", 0))
-
-    return [second.bind(first.address), first.listen(1), second.listen(1)]
-
-
-@probe
-def a_port_is_taken_by_the_connections_of_a_closed_listener(world: World) -> list[Any]:
-    listener = world.listener()
-    address = listener.address
-    world.connected(listener)
-    listener.close()
-    plain, reusing = world.tcp(), world.tcp()
-    reusing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-
-    return [plain.bind(address), reusing.bind(address)]
-
-
-@probe
-def a_restarted_server_takes_its_port_while_old_connections_last(world: World) -> list[Any]:
-    listener = world.listener(SO_REUSEADDR=1)
-    address = listener.address
-    world.connected(listener)
-    listener.close()
-    reusing = world.tcp()
-    reusing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-
-    return [reusing.bind(address), reusing.listen(1)]
-
-
-@probe
-def an_address_of_no_interface(world: World) -> list[Any]:
-    return [world.tcp().bind(("203.0.113.9", 0)), world.udp().bind(("203.0.113.9", 0))]
-
-
-@probe
-def wrong_addresses(world: World) -> list[Any]:
-    new = world.tcp()
-
-    return [
-        new.bind("127.0.0.1"),
-        new.bind(("127.0.0.1",)),
-        new.bind(("127.0.0.1", "80")),
-        new.bind(("127.0.0.1", 65536)),
-        new.connect(("127.0.0.1", -1)),
-        new.bind((None, 0)),
-    ]
-
-
-@probe
 def a_client_bound_to_another_loopback_address(world: World) -> list[Any]:
     listener = world.listener()
     client = world.tcp()
@@ -244,35 +137,27 @@ def a_client_bound_to_another_loopback_address(world: World) -> list[Any]:
 
 
 @probe
-def a_listener_on_all_addresses(world: World) -> list[Any]:
+def all_addresses(world: World) -> list[Any]:
     listener = world.listener(host="0.0.0.0")
     client, server = world.connected(listener, host="127.0.0.5")
+    results = [client.getsockname()[0], server.getsockname()[0], listener.getsockname()[0]]
 
-    return [client.getsockname()[0], server.getsockname()[0], listener.getsockname()[0]]
-
-
-@probe
-def connect_to_all_addresses_means_loopback(world: World) -> list[Any]:
     listener = world.listener(host="0.0.0.0")
     client, _server = world.connected(listener, host="0.0.0.0")
 
-    return [client.getpeername()[0]]
+    return [*results, client.getpeername()[0]]
 
 
 @probe
-def the_queue_of_a_listener_takes_one_more_than_its_backlog(world: World) -> list[Any]:
+def a_full_queue_of_a_listener(world: World) -> list[Any]:
     listener = world.listener(backlog=1)
     clients = [world.tcp() for _ in range(2)]
     for each in clients:
         each.connect(listener.address)
         each.until("OUT")
     late = world.tcp()
+    results = [late.connect(listener.address), late.events(), late.connect(listener.address), late.send(b"x")]
 
-    return [late.connect(listener.address), late.events(), late.connect(listener.address), late.send(b"x")]
-
-
-@probe
-def a_connecting_socket_reads_and_has_a_name(world: World) -> list[Any]:
     listener = world.listener(backlog=0)
     first = world.tcp()
     first.connect(listener.address)
@@ -280,6 +165,7 @@ def a_connecting_socket_reads_and_has_a_name(world: World) -> list[Any]:
     late = world.tcp()
 
     return [
+        *results,
         late.connect(listener.address),
         late.recv(1),
         late.getsockname()[0],
@@ -289,19 +175,15 @@ def a_connecting_socket_reads_and_has_a_name(world: World) -> list[Any]:
 
 
 @probe
-def what_was_sent_before_accept_is_there(world: World) -> list[Any]:
+def what_clients_do_before_accept(world: World) -> list[Any]:
     listener = world.listener()
     client = world.tcp()
     client.connect(listener.address)
     client.until("OUT")
     sent = client.send(b"early")
     server = listener.accept()
+    results = [sent, server.until("IN"), server.recv(10)]
 
-    return [sent, server.until("IN"), server.recv(10)]
-
-
-@probe
-def a_client_that_left_before_accept(world: World) -> list[Any]:
     listener = world.listener()
     client = world.tcp()
     client.connect(listener.address)
@@ -311,7 +193,7 @@ def a_client_that_left_before_accept(world: World) -> list[Any]:
     listener.until("IN")
     server = listener.accept()
 
-    return [server.until("RDHUP"), server.recv(10), server.recv(10)]
+    return [*results, server.until("RDHUP"), server.recv(10), server.recv(10)]
 
 
 @probe

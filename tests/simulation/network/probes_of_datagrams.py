@@ -28,13 +28,18 @@ def a_datagram_and_its_answer(world: World) -> list[Any]:
 
 
 @probe
-def datagrams_keep_their_borders(world: World) -> list[Any]:
+def datagrams_keep_their_borders_and_can_be_peeked_at(world: World) -> list[Any]:
     server, client = world.bound_udp(), world.udp()
     for data in (b"abc", b"", b"de"):
         client.sendto(data, 0, server.address)
     server.until("IN")
+    results = [server.unread(), server.recv(10), server.unread(), server.recv(10), server.events(), server.recv(10)]
 
-    return [server.unread(), server.recv(10), server.unread(), server.recv(10), server.events(), server.recv(10)]
+    server, client = world.bound_udp(), world.udp()
+    client.sendto(b"hello", 0, server.address)
+    server.until("IN")
+
+    return [*results, server.recv(3, socket.MSG_PEEK), server.unread(), server.recv(10), server.events()]
 
 
 @probe
@@ -55,38 +60,24 @@ def a_datagram_that_is_longer_than_the_buffer(world: World) -> list[Any]:
 
 
 @probe
-def peeking_at_a_datagram(world: World) -> list[Any]:
-    server, client = world.bound_udp(), world.udp()
-    client.sendto(b"hello", 0, server.address)
-    server.until("IN")
-
-    return [server.recv(3, socket.MSG_PEEK), server.unread(), server.recv(10), server.events()]
-
-
-@probe
 def a_datagram_too_large(world: World) -> list[Any]:
     server, client = world.bound_udp(), world.udp()
-
-    return [
+    results = [
         client.sendto(bytes(65_508), 0, server.address),
         client.sendto(bytes(65_507), 0, server.address),
         server.until("IN"),
         len(server.recv(70_000)),
     ]
 
-
-@probe
-def a_datagram_too_large_for_ipv6(world: World) -> list[Any]:
     server, client = world.bound_udp(socket.AF_INET6), world.udp(socket.AF_INET6)
 
-    return [client.sendto(bytes(65_528), 0, server.address), client.sendto(bytes(65_527), 0, server.address)]
+    return [*results, client.sendto(bytes(65_528), 0, server.address), client.sendto(bytes(65_527), 0, server.address)]
 
 
 @probe
-def sending_without_a_target(world: World) -> list[Any]:
+def targets_that_cannot_be_sent_to(world: World) -> list[Any]:
     new = world.udp()
-
-    return [
+    results = [
         new.send(b"x"),
         new.recv(1),
         new.sendto(b"x", 0, ("127.0.0.1", 0)),
@@ -95,21 +86,22 @@ def sending_without_a_target(world: World) -> list[Any]:
         new.getpeername(),
     ]
 
+    new = world.udp()
+
+    return [*results, new.sendto(b"x", 0, ("255.255.255.255", 9)), new.connect(("255.255.255.255", 9))]
+
 
 @probe
 def sending_where_nothing_receives_is_not_told_without_a_connection(world: World) -> list[Any]:
-    gone, client = world.bound_udp(), world.udp()
-    address = gone.address
-    gone.close()
+    client, address = world.udp(), world.deaf_udp().address
 
     return [client.sendto(b"x", 0, address), client.sendto(b"x", 0, address), client.events(), client.recv(1)]
 
 
 @probe
 def sending_where_nothing_receives_on_a_connected_socket(world: World) -> list[Any]:
-    gone, client = world.bound_udp(), world.udp()
-    client.connect(gone.address)
-    gone.close()
+    client = world.udp()
+    client.connect(world.deaf_udp().address)
 
     return [
         client.send(b"x"),
@@ -140,12 +132,11 @@ def the_names_of_a_connected_datagram_socket(world: World) -> list[Any]:
 
 
 @probe
-def a_connected_datagram_socket_receives_from_its_peer_only(world: World) -> list[Any]:
+def a_connected_datagram_socket_hears_its_peer_and_sends_to_all(world: World) -> list[Any]:
     server, client, other = world.bound_udp(), world.udp(), world.udp()
     client.connect(server.address)
     target = client.address
-
-    return [
+    results = [
         other.sendto(b"intruder", 0, target),
         server.sendto(b"peer", 0, target),
         client.until("IN"),
@@ -153,26 +144,17 @@ def a_connected_datagram_socket_receives_from_its_peer_only(world: World) -> lis
         client.recv(10),
     ]
 
-
-@probe
-def a_connected_datagram_socket_sends_elsewhere(world: World) -> list[Any]:
     server, other, client = world.bound_udp(), world.bound_udp(), world.udp()
     client.connect(server.address)
 
     return [
+        *results,
         client.sendto(b"x", 0, other.address),
         other.until("IN"),
         other.recv(1),
         client.send(b"y"),
         server.until("IN"),
     ]
-
-
-@probe
-def broadcast_has_to_be_allowed(world: World) -> list[Any]:
-    new = world.udp()
-
-    return [new.sendto(b"x", 0, ("255.255.255.255", 9)), new.connect(("255.255.255.255", 9))]
 
 
 @probe
@@ -184,7 +166,6 @@ def bind_datagram_sockets_twice(world: World) -> list[Any]:
         second.bind(first.address),
         second.bind(("127.0.0.2", first.port)),
         world.udp().bind(("", first.port)),
-        world.tcp().bind(first.address),
     ]
 
 
@@ -194,8 +175,7 @@ def datagram_sockets_share_a_port(world: World) -> list[Any]:
     for each in (first, second):
         each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     first.bind(("127.0.0.1", 0))
-
-    return [
+    results = [
         second.bind(first.address),
         client.sendto(b"x", 0, first.address),
         second.until("IN"),
@@ -203,9 +183,6 @@ def datagram_sockets_share_a_port(world: World) -> list[Any]:
         first.events(),
     ]
 
-
-@probe
-def a_specific_address_comes_before_all_addresses(world: World) -> list[Any]:
     everywhere, here, client = world.udp(), world.udp(), world.udp()
     for each in (everywhere, here):
         each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -213,6 +190,7 @@ def a_specific_address_comes_before_all_addresses(world: World) -> list[Any]:
     everywhere.bind(("", here.port))
 
     return [
+        *results,
         client.sendto(b"here", 0, here.address),
         here.until("IN"),
         everywhere.events(),
@@ -223,10 +201,15 @@ def a_specific_address_comes_before_all_addresses(world: World) -> list[Any]:
 
 
 @probe
-def what_datagram_sockets_do_not_do(world: World) -> list[Any]:
+def what_a_datagram_socket_has_and_has_not(world: World) -> list[Any]:
     new = world.udp()
+    results = [new.listen(1), new.accept(), new.sendto(b"x", socket.MSG_OOB, ("127.0.0.1", 9)), new.at_mark()]
 
-    return [new.listen(1), new.accept(), new.sendto(b"x", socket.MSG_OOB, ("127.0.0.1", 9)), new.at_mark()]
+    new = world.udp()
+    names = ("TYPE", "DOMAIN", "PROTOCOL", "BROADCAST", "REUSEADDR", "SNDBUF", "RCVBUF")
+    found = [new.getsockopt(socket.SOL_SOCKET, getattr(socket, f"SO_{name}")) for name in names]
+
+    return [*results, *found, new.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)]
 
 
 @probe
@@ -254,12 +237,3 @@ def a_full_receive_buffer_loses_datagrams(world: World) -> list[Any]:
     received = server.read_all() // 1000
 
     return [set(sent), 0 < received < 30]
-
-
-@probe
-def options_of_a_datagram_socket(world: World) -> list[Any]:
-    new = world.udp()
-    names = ("TYPE", "DOMAIN", "PROTOCOL", "BROADCAST", "REUSEADDR", "SNDBUF", "RCVBUF")
-    found = [new.getsockopt(socket.SOL_SOCKET, getattr(socket, f"SO_{name}")) for name in names]
-
-    return [*found, new.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)]

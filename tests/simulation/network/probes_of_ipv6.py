@@ -18,11 +18,10 @@ def listener_on_all(world: World, *, v6_only: int) -> End:
 
 
 @probe
-def a_connection_over_ipv6(world: World) -> list[Any]:
+def connections_over_ipv6_and_to_a_mapped_address(world: World) -> list[Any]:
     listener = world.listener(host="::1")
     client, server = world.connected(listener)
-
-    return [
+    results = [
         client.getpeername() == listener.address,
         server.getpeername() == client.getsockname(),
         client.getsockname()[0],
@@ -30,6 +29,19 @@ def a_connection_over_ipv6(world: World) -> list[Any]:
         client.send(b"x"),
         server.until("IN"),
         server.recv(1),
+    ]
+
+    listener = world.listener()
+    client = world.tcp(socket.AF_INET6)
+
+    return [
+        *results,
+        client.connect(("::ffff:127.0.0.1", listener.port)),
+        client.until("OUT"),
+        client.getpeername()[0],
+        client.getsockname()[0],
+        listener.until("IN"),
+        listener.accept().getpeername()[0],
     ]
 
 
@@ -51,35 +63,16 @@ def a_socket_of_both_families(world: World) -> list[Any]:
 
 
 @probe
-def a_socket_of_ipv6_only(world: World) -> list[Any]:
+def sockets_of_one_family_beside_the_other(world: World) -> list[Any]:
     listener = listener_on_all(world, v6_only=1)
     client, beside = world.tcp(), world.tcp()
     client.connect(("127.0.0.1", listener.port))
+    results = [client.until("ERR"), client.recv(1), beside.bind(("127.0.0.77", listener.port))]
 
-    return [client.until("ERR"), client.recv(1), beside.bind(("", listener.port))]
-
-
-@probe
-def both_families_exclude_each_other(world: World) -> list[Any]:
     listener = listener_on_all(world, v6_only=0)
     beside, other = world.tcp(), world.tcp(socket.AF_INET6)
 
-    return [beside.bind(("127.0.0.1", listener.port)), other.bind(("::1", listener.port))]
-
-
-@probe
-def an_ipv6_socket_connects_to_a_mapped_address(world: World) -> list[Any]:
-    listener = world.listener()
-    client = world.tcp(socket.AF_INET6)
-
-    return [
-        client.connect(("::ffff:127.0.0.1", listener.port)),
-        client.until("OUT"),
-        client.getpeername()[0],
-        client.getsockname()[0],
-        listener.until("IN"),
-        listener.accept().getpeername()[0],
-    ]
+    return [*results, beside.bind(("127.0.0.1", listener.port)), other.bind(("::1", listener.port))]
 
 
 @probe

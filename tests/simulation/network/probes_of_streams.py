@@ -1,4 +1,4 @@
-"""Probes: how TCP connections pass data and end."""
+"""Probes: how TCP connections pass data, their buffers and options."""
 
 from __future__ import annotations
 
@@ -7,15 +7,9 @@ import struct
 from typing import Any
 
 from tests.simulation.network.probes import probe
-from tests.simulation.network.worlds import End, World
+from tests.simulation.network.worlds import World
 
 NO_LINGER = struct.pack("ii", 1, 0)
-
-
-def reset(end: End) -> None:
-    """Close with a reset."""
-    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
-    end.close()
 
 
 @probe
@@ -48,243 +42,39 @@ def a_stream_has_no_messages(world: World) -> list[Any]:
 
 
 @probe
-def peeking_leaves_the_bytes(world: World) -> list[Any]:
+def peeking_and_receiving_into_a_buffer(world: World) -> list[Any]:
     client, server = world.pair()
     client.send(b"hello")
     server.until("IN")
+    results = [server.recv(3, socket.MSG_PEEK), server.recv(10, socket.MSG_PEEK), server.unread(), server.recv(10)]
 
-    return [server.recv(3, socket.MSG_PEEK), server.recv(10, socket.MSG_PEEK), server.unread(), server.recv(10)]
-
-
-@probe
-def receiving_into_a_buffer(world: World) -> list[Any]:
     client, server = world.pair()
     client.send(b"hello")
     server.until("IN")
     buffer = bytearray(8)
 
-    return [server.recv_into(buffer, 3), bytes(buffer), server.recv_into(buffer), bytes(buffer)]
+    return [*results, server.recv_into(buffer, 3), bytes(buffer), server.recv_into(buffer), bytes(buffer)]
 
 
 @probe
-def receiving_from_a_stream_tells_no_sender(world: World) -> list[Any]:
+def calls_for_messages_on_a_stream(world: World) -> list[Any]:
     client, server = world.pair()
     client.send(b"hello")
     server.until("IN")
+    results = [server.recvfrom(3), server.recvmsg(10)]
 
-    return [server.recvfrom(3), server.recvmsg(10)]
-
-
-@probe
-def sending_to_an_address_on_a_stream(world: World) -> list[Any]:
     client, server = world.pair()
+    results += [client.sendto(b"x", 0, ("127.0.0.1", 9)), server.until("IN"), server.recv(10)]
 
-    return [client.sendto(b"x", 0, ("127.0.0.1", 9)), server.until("IN"), server.recv(10)]
-
-
-@probe
-def sending_several_buffers(world: World) -> list[Any]:
-    client, server = world.pair()
-
-    return [client.sendmsg([b"ab", b"", bytearray(b"cd")]), server.until("IN"), server.recv(10), client.send(b"")]
-
-
-@probe
-def half_close(world: World) -> list[Any]:
     client, server = world.pair()
 
     return [
-        client.send(b"bye"),
-        client.shutdown(socket.SHUT_WR),
-        client.events(),
-        client.send(b"x"),
-        server.until("RDHUP"),
-        server.recv(10),
-        server.recv(10),
-        server.recv(10),
-        server.send(b"answer"),
-        client.until("IN"),
-        client.recv(10),
-        client.recv(10),
-    ]
-
-
-@probe
-def half_close_by_both_ends_the_connection(world: World) -> list[Any]:
-    client, server = world.pair()
-    client.shutdown(socket.SHUT_WR)
-    server.until("RDHUP")
-    server.shutdown(socket.SHUT_WR)
-
-    return [
-        client.until("HUP"),
-        server.until("HUP"),
-        client.recv(1),
-        server.recv(1),
-        client.getpeername(),
-        server.getpeername(),
-        client.getsockname() == server.getsockname(),
-        client.shutdown(socket.SHUT_RDWR),
-        client.send(b"x"),
-        server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR),
-    ]
-
-
-@probe
-def shutting_down_twice(world: World) -> list[Any]:
-    client, _server = world.pair()
-
-    return [client.shutdown(socket.SHUT_WR), client.shutdown(socket.SHUT_WR), client.shutdown(9), client.events()]
-
-
-@probe
-def data_after_the_receiving_half_is_shut_down_can_be_read(world: World) -> list[Any]:
-    client, server = world.pair()
-
-    return [
-        server.shutdown(socket.SHUT_RD),
-        server.events(),
-        server.recv(1),
-        client.send(b"late"),
+        *results,
+        client.sendmsg([b"ab", b"", bytearray(b"cd")]),
         server.until("IN"),
-        client.events(),
         server.recv(10),
-        server.recv(10),
+        client.send(b""),
     ]
-
-
-@probe
-def data_after_both_halves_are_shut_down_resets(world: World) -> list[Any]:
-    client, server = world.pair()
-
-    return [
-        server.shutdown(socket.SHUT_RDWR),
-        server.events(),
-        client.until("RDHUP"),
-        client.send(b"late"),
-        client.until("ERR"),
-        client.send(b"x"),
-        client.send(b"x"),
-        client.recv(1),
-        server.until("ERR"),
-        server.recv(1),
-        server.recv(1),
-    ]
-
-
-@probe
-def write_after_the_peer_has_closed(world: World) -> list[Any]:
-    client, server = world.pair()
-    client.close()
-
-    return [
-        server.until("RDHUP"),
-        server.send(b"into the void"),
-        server.until("ERR"),
-        server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR),
-        server.send(b"x"),
-        server.recv(1),
-        server.events(),
-    ]
-
-
-@probe
-def broken_pipe_comes_after_a_write_that_seemed_to_succeed(world: World) -> list[Any]:
-    client, server = world.pair()
-    client.close()
-    server.until("RDHUP")
-
-    return [server.recv(1), server.send(b"x"), server.until("ERR"), server.send(b"x"), server.send(b"x")]
-
-
-@probe
-def write_after_a_reset(world: World) -> list[Any]:
-    client, server = world.pair()
-    reset(client)
-
-    return [
-        server.until("ERR"),
-        server.send(b"x"),
-        server.send(b"x"),
-        server.recv(1),
-        server.events(),
-        server.getpeername(),
-    ]
-
-
-@probe
-def read_after_a_reset(world: World) -> list[Any]:
-    client, server = world.pair()
-    reset(client)
-
-    return [server.until("ERR"), server.recv(1), server.recv(1), server.send(b"x"), server.events()]
-
-
-@probe
-def the_error_of_a_reset_is_reported_once(world: World) -> list[Any]:
-    client, server = world.pair()
-    reset(client)
-
-    return [
-        server.until("ERR"),
-        server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR),
-        server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR),
-        server.recv(1),
-        server.shutdown(socket.SHUT_RDWR),
-    ]
-
-
-@probe
-def data_before_a_reset_can_be_read(world: World) -> list[Any]:
-    client, server = world.pair()
-    client.send(b"last words")
-    server.until("IN")
-    reset(client)
-
-    return [server.until("ERR"), server.recv(4), server.recv(10), server.recv(10), server.recv(10)]
-
-
-@probe
-def a_close_with_unread_bytes_resets(world: World) -> list[Any]:
-    client, server = world.pair()
-    client.send(b"unread")
-    server.until("IN")
-    server.send(b"answer")
-    client.until("IN")
-    server.close()
-
-    return [client.until("ERR"), client.recv(10), client.recv(10), client.recv(10), client.send(b"x")]
-
-
-@probe
-def a_close_with_unread_bytes_after_half_closes(world: World) -> list[Any]:
-    client, server = world.pair()
-    client.send(b"unread")
-    client.shutdown(socket.SHUT_WR)
-    server.until("RDHUP")
-    server.close()
-
-    return [client.until("ERR"), client.recv(1), client.recv(1)]
-
-
-@probe
-def a_reset_after_the_end_of_the_stream(world: World) -> list[Any]:
-    client, server = world.pair()
-    client.shutdown(socket.SHUT_WR)
-    server.until("RDHUP")
-    reset(client)
-
-    return [server.until("ERR"), server.recv(1), server.recv(1), server.send(b"x"), server.send(b"x")]
-
-
-@probe
-def linger_that_is_off_or_long_does_not_reset(world: World) -> list[Any]:
-    client, server = world.pair()
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
-    client.send(b"x")
-    client.close()
-
-    return [server.until("RDHUP"), server.recv(1), server.recv(1), server.events()]
 
 
 @probe
@@ -292,8 +82,13 @@ def a_full_buffer_takes_a_part(world: World) -> list[Any]:
     client, _server = world.pair()
     sizes = [client.send(bytes(16_000_000)) for _ in range(2)]
     client.until_not("OUT")
+    results = [0 < sizes[0] < 16_000_000, sizes[1] == "EAGAIN" or sizes[1] > 0, client.fill() >= 0, client.events()]
 
-    return [0 < sizes[0] < 16_000_000, sizes[1] == "EAGAIN" or sizes[1] > 0, client.fill() >= 0, client.events()]
+    small, _server = world.pair()
+    small.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+    large, _other = world.pair()
+
+    return [*results, small.fill() < large.fill()]
 
 
 @probe
@@ -307,15 +102,6 @@ def a_full_buffer_is_writable_again_once_it_was_read(world: World) -> list[Any]:
         received += server.read_all()
 
     return [sent > 0, stuck, received == sent, client.until("OUT"), client.send(b"x")]
-
-
-@probe
-def a_small_buffer_takes_less(world: World) -> list[Any]:
-    small, _server = world.pair()
-    small.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
-    large, _other = world.pair()
-
-    return [small.fill() < large.fill()]
 
 
 @probe
@@ -339,25 +125,17 @@ def sizes_of_what_waits(world: World) -> list[Any]:
     client.send(b"hello")
     server.until("IN")
     world.wait(lambda: client.unsent() == 0)
+    results = [server.unread(), client.unread(), client.unsent(), server.recv(2), server.unread(), world.tcp().unread()]
 
-    return [server.unread(), client.unread(), client.unsent(), server.recv(2), server.unread(), world.tcp().unread()]
-
-
-@probe
-def the_size_of_what_waits_does_not_count_the_end(world: World) -> list[Any]:
     client, server = world.pair()
     client.send(b"hello")
     client.shutdown(socket.SHUT_WR)
     server.until("RDHUP")
+    results += [server.unread(), server.recv(10), server.unread(), world.listener().unread()]
 
-    return [server.unread(), server.recv(10), server.unread(), world.listener().unread()]
-
-
-@probe
-def a_listener_has_no_sizes(world: World) -> list[Any]:
     listener = world.listener()
 
-    return [listener.unread(), listener.unsent()]
+    return [*results, listener.unread(), listener.unsent()]
 
 
 @probe
@@ -369,37 +147,28 @@ def options_of_a_stream(world: World) -> list[Any]:
     ]
     tcp = [(socket.IPPROTO_TCP, getattr(socket, name)) for name in ("TCP_NODELAY", "TCP_KEEPIDLE", "TCP_KEEPINTVL")]
     found = [new.getsockopt(level, getattr(socket, f"SO_{name}")) for level, name in named]
+    results = [*found, *(new.getsockopt(*each) for each in tcp), world.listener().getsockopt(1, socket.SO_ACCEPTCONN)]
 
-    return [*found, *(new.getsockopt(*each) for each in tcp), world.listener().getsockopt(1, socket.SO_ACCEPTCONN)]
-
-
-@probe
-def options_keep_what_is_set(world: World) -> list[Any]:
-    new = world.tcp()
     flags = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE), (socket.SOL_SOCKET, socket.SO_REUSEADDR)]
     flags.append((socket.IPPROTO_TCP, socket.TCP_NODELAY))
-    results: list[Any] = [(new.setsockopt(*each, 7), new.getsockopt(*each)) for each in flags]
+    results += [(new.setsockopt(*each, 7), new.getsockopt(*each)) for each in flags]
     results.append(new.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 3)))
     results.append(new.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8))
+
     return results
 
 
 @probe
-def buffer_sizes_are_doubled_and_not_too_small(world: World) -> list[Any]:
+def options_that_are_changed_or_refused(world: World) -> list[Any]:
     new = world.tcp()
     results = []
     for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
         for size in (1, 50_000):
             new.setsockopt(socket.SOL_SOCKET, option, size)
             results.append(new.getsockopt(socket.SOL_SOCKET, option))
-    return results
-
-
-@probe
-def wrong_options(world: World) -> list[Any]:
-    new = world.tcp()
 
     return [
+        *results,
         new.getsockopt(socket.SOL_SOCKET, 9999),
         new.setsockopt(socket.SOL_SOCKET, 9999, 1),
         new.setsockopt(socket.SOL_SOCKET, socket.SO_TYPE, 1),

@@ -91,19 +91,15 @@ def urgent_data_in_line(world: World) -> list[Any]:
 
 
 @probe
-def a_second_urgent_byte_replaces_the_first(world: World) -> list[Any]:
+def a_second_urgent_byte(world: World) -> list[Any]:
     client, server = world.pair()
     client.send(b"ab!", OOB)
     server.until("PRI")
     client.send(b"cd?", OOB)
     client.shutdown(socket.SHUT_WR)
     server.until("RDHUP")
+    results = [server.recv(1, OOB), server.recv(10), server.recv(10)]
 
-    return [server.recv(1, OOB), server.recv(10), server.recv(10)]
-
-
-@probe
-def a_second_urgent_byte_loses_the_first_that_is_next(world: World) -> list[Any]:
     client, server = world.pair()
     client.send(b"!", OOB)
     server.until("PRI")
@@ -111,25 +107,21 @@ def a_second_urgent_byte_loses_the_first_that_is_next(world: World) -> list[Any]
     client.shutdown(socket.SHUT_WR)
     server.until("RDHUP")
 
-    return [server.recv(1, OOB), server.recv(10), server.recv(10)]
+    return [*results, server.recv(1, OOB), server.recv(10), server.recv(10)]
 
 
 @probe
-def urgent_data_and_the_end(world: World) -> list[Any]:
+def urgent_data_at_the_end(world: World) -> list[Any]:
     client, server = world.pair()
     client.send(b"!", OOB)
     client.shutdown(socket.SHUT_WR)
     server.until("RDHUP")
+    results = [server.events(), server.recv(10), server.recv(1, OOB), server.send(b"", OOB)]
 
-    return [server.events(), server.recv(10), server.recv(1, OOB), server.send(b"", OOB)]
-
-
-@probe
-def a_close_with_an_urgent_byte_that_was_taken(world: World) -> list[Any]:
     client, server = world.pair()
     client.send(b"!", OOB)
     server.until("PRI")
     server.recv(1, OOB)
     server.close()
 
-    return [client.until("HUP", "ERR"), client.recv(1)]
+    return [*results, client.until("HUP", "ERR"), client.recv(1)]

@@ -7,27 +7,18 @@ other end is not always told before a call returns.
 from __future__ import annotations
 
 import errno
-import fcntl
-import heapq
 import itertools
-import os
 import select
 import socket
-import struct
-import tempfile
-import termios
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-
-from windsock.simulation.network import FilesInMemory, Network
 
 EVENTS = ("IN", "OUT", "PRI", "RDHUP", "ERR", "HUP")
 MASK = {name: getattr(select, f"POLL{name}") for name in EVENTS}
 ALL = sum(MASK.values())
 SIOCATMARK = 0x8905
 WAIT = 10.0
+"""Seconds after which the kernel has not done what it should have done."""
 
 
 def names(mask: int) -> str:
@@ -167,6 +158,18 @@ class World:
         made.raw.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
         return made
 
+    def closed_port(self) -> Any:
+        """Return the address of a port that no other process can take, and where nothing listens."""
+        made = self.tcp()
+        made.raw.bind(("127.0.0.1", 0))
+        return made.address
+
+    def deaf_udp(self) -> End:
+        """Return a UDP socket that hears one peer only, itself."""
+        made = self.bound_udp()
+        made.raw.connect(made.address)
+        return made
+
     def unix(self) -> End:
         return self.end(self.make(socket.AF_UNIX, socket.SOCK_STREAM))
 
@@ -202,136 +205,3 @@ class World:
     def unix_pair(self, kind: int = socket.SOCK_STREAM) -> tuple[End, End]:
         first, second = self.make_pair(kind)
         return self.end(first), self.end(second)
-
-
-class Kernel(World):
-    """The kernel's sockets, non-blocking."""
-
-    def __init__(self) -> None:
-        self._open: list[socket.socket] = []
-        self._directory = tempfile.TemporaryDirectory()
-
-    def _kept(self, raw: socket.socket) -> socket.socket:
-        raw.setblocking(False)
-        self._open.append(raw)
-        return raw
-
-    def make(self, family: int, kind: int) -> Any:
-        return self._kept(socket.socket(family, kind))
-
-    def make_pair(self, kind: int) -> Any:
-        return tuple(map(self._kept, socket.socketpair(socket.AF_UNIX, kind)))
-
-    def end(self, raw: Any) -> End:
-        return End(self, raw if raw in self._open else self._kept(raw))
-
-    def mask(self, raw: Any) -> int:
-        poll = select.poll()
-        poll.register(raw, ALL)
-        found = poll.poll(0)
-        return found[0][1] if found else 0
-
-    def wait(self, is_over: Callable[[], object]) -> None:
-        deadline = time.monotonic() + WAIT
-        while not is_over():
-            assert time.monotonic() < deadline, "the kernel did not report the event"
-            time.sleep(0.0001)
-
-    def _ask(self, raw: Any, question: int) -> int:
-        return int(struct.unpack("i", fcntl.ioctl(raw, question, bytes(4)))[0])
-
-    def unread(self, raw: Any) -> int:
-        return self._ask(raw, termios.FIONREAD)
-
-    def unsent(self, raw: Any) -> int:
-        return self._ask(raw, termios.TIOCOUTQ)
-
-    def at_mark(self, raw: Any) -> bool:
-        return bool(self._ask(raw, SIOCATMARK))
-
-    def path(self, name: str) -> str:
-        return f"{self._directory.name}/{name}"
-
-    def write_file(self, path: str) -> None:
-        Path(path).write_bytes(b"")
-
-    def unlink(self, path: str) -> None:
-        os.unlink(path)
-
-    def close(self) -> None:
-        for each in self._open:
-            each.close()
-        self._directory.cleanup()
-
-
-class Clock:
-    """Timers whose time moves when a test says so."""
-
-    def __init__(self) -> None:
-        self._now = 100.0
-        self._calls: list[tuple[float, int, Callable[[], object]]] = []
-        self._order = itertools.count()
-
-    def now(self) -> float:
-        return self._now
-
-    def call_at(self, when: float, callback: Callable[[], object]) -> None:
-        heapq.heappush(self._calls, (when, next(self._order), callback))
-
-    def step(self) -> bool:
-        """Move on to the next call; return whether there was one."""
-        if not self._calls:
-            return False
-        when, _, callback = heapq.heappop(self._calls)
-        self._now = max(self._now, when)
-        callback()
-        return True
-
-    def advance(self, seconds: float) -> None:
-        end = self._now + seconds
-        while self._calls and self._calls[0][0] <= end:
-            self.step()
-        self._now = end
-
-
-class Simulated(World):
-    """The sockets of a network in memory."""
-
-    def __init__(self) -> None:
-        self.clock = Clock()
-        self.files = FilesInMemory()
-        self.network = Network(self.clock, self.files)
-
-    def make(self, family: int, kind: int) -> Any:
-        return self.network.socket(family, kind)
-
-    def make_pair(self, kind: int) -> Any:
-        return self.network.socketpair(socket.AF_UNIX, kind)
-
-    def mask(self, raw: Any) -> int:
-        return int(raw.events())
-
-    def wait(self, is_over: Callable[[], object]) -> None:
-        while not is_over():
-            assert self.clock.step(), "nothing is due, and the event did not come"
-
-    def unread(self, raw: Any) -> int:
-        return int(raw.unread())
-
-    def unsent(self, raw: Any) -> int:
-        return int(raw.unsent())
-
-    def at_mark(self, raw: Any) -> bool:
-        return bool(raw.is_at_mark())
-
-    def path(self, name: str) -> str:
-        return f"/run/{name}"
-
-    def write_file(self, path: str) -> None:
-        self.files.write(path)
-
-    def unlink(self, path: str) -> None:
-        self.files.unlink(path)
-
-    def close(self) -> None:
-        pass

@@ -3,7 +3,7 @@
 from windsock.simulation.network.host import Host
 from windsock.simulation.network.network import Network
 from windsock.simulation.network.simulated_socket import SimulatedSocket
-from windsock.simulation.network.socket_files import FilesInMemory, SocketFiles
 from windsock.simulation.network.timers import Timers
+from windsock.simulation.network.unix.files import FilesInMemory, SocketFiles
 
 __all__ = ["FilesInMemory", "Host", "Network", "SimulatedSocket", "SocketFiles", "Timers"]

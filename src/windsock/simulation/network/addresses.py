@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 from windsock.net.system import socket
 
-__all__ = ["ANY", "Endpoint", "endpoint_from", "is_any", "shown"]
+__all__ = ["ANY", "IPEndpoint", "endpoint_from", "is_any", "shown"]
 
 ANY: dict[int, str] = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}
 BROADCAST = "255.255.255.255"
 MAPPED = "::ffff:"
 
 
-class Endpoint(NamedTuple):
+class IPEndpoint(NamedTuple):
     """An address and a port. IPv4 addresses are dotted here, also those that an IPv6 socket writes as mapped ones."""
 
     ip: str
@@ -27,7 +27,7 @@ def is_any(ip: str) -> bool:
     return ip in ("0.0.0.0", "::")
 
 
-def endpoint_from(family: int, address: Any, call: str, resolve: Callable[[str, int], str]) -> Endpoint:
+def endpoint_from(family: int, address: Any, call: str, resolve: Callable[[str, int], str]) -> IPEndpoint:
     """Return the endpoint for an address as passed to a socket's method, whose name is `call`.
 
     `resolve` returns the address of a name for a family. Raises TypeError and OverflowError as Python's sockets do.
@@ -46,7 +46,7 @@ def endpoint_from(family: int, address: Any, call: str, resolve: Callable[[str, 
         raise TypeError(f"{call}(): port {port!r}: expected int")
     if not 0 <= port <= 65535:
         raise OverflowError(f"{call}(): port must be 0-65535.")
-    return Endpoint(ip_of(family, host, resolve), port)
+    return IPEndpoint(ip_of(family, host, resolve), port)
 
 
 def ip_of(family: int, host: str, resolve: Callable[[str, int], str]) -> str:
@@ -65,7 +65,7 @@ def ip_of(family: int, host: str, resolve: Callable[[str, int], str]) -> str:
     return str(parsed) if is_same_family else resolve(host, family)
 
 
-def shown(family: int, endpoint: Endpoint) -> tuple[Any, ...]:
+def shown(family: int, endpoint: IPEndpoint) -> tuple[Any, ...]:
     """Return an endpoint as Python's sockets show it."""
     if family == socket.AF_INET:
         return tuple(endpoint)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from windsock.net.system import socket
+from windsock.simulation.network.message_flags import PEEK, TRUNC
 from windsock.simulation.network.simulated_socket import Ancillary, Message
 
 __all__ = ["DatagramQueue", "ReceivedDatagram"]
@@ -52,18 +52,22 @@ class DatagramQueue:
         Asked for MSG_TRUNC, the data is as long as it was sent, with zeros in the place of what is lost.
         """
         datagram = self._queue[0]
-        if not flags & socket.MSG_PEEK:
+        if not flags & PEEK:
             self._queue.popleft()
             self.weight -= datagram.weight
             datagram.on_taken()
         data, lost = datagram.data[:size], len(datagram.data) - size
-        if flags & socket.MSG_TRUNC:
+        if flags & TRUNC:
             data += bytes(max(0, lost))
-        return data, datagram.ancillary, socket.MSG_TRUNC if lost > 0 else 0, datagram.sender
+        return data, datagram.ancillary, TRUNC if lost > 0 else 0, datagram.sender
 
     def first_size(self) -> int:
         """Return the size of the first datagram (FIONREAD); 0 if there is none."""
         return len(self._queue[0].data) if self._queue else 0
+
+    def size(self) -> int:
+        """Return the number of bytes of all datagrams."""
+        return self.weight - OVERHEAD * len(self._queue)
 
     def clear(self) -> None:
         """Drop all datagrams."""

@@ -7,14 +7,14 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 from windsock.net.system import socket
-from windsock.simulation.network.addresses import Endpoint, endpoint_from, is_any
+from windsock.simulation.network.addresses import IPEndpoint, endpoint_from, is_any
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.kinds import new_socket
-from windsock.simulation.network.ports import Claim, Ports
-from windsock.simulation.network.route import Route
-from windsock.simulation.network.tcp_connection import Connection
-from windsock.simulation.network.tcp_listener import Listener
-from windsock.simulation.network.unix_socket import UnixSocket
+from windsock.simulation.network.links.route import HostRoute
+from windsock.simulation.network.ports import PortClaim, Ports
+from windsock.simulation.network.tcp.connection import TCPConnection
+from windsock.simulation.network.tcp.listener import TCPListener
+from windsock.simulation.network.unix.socket import UnixSocket
 
 if TYPE_CHECKING:
     from windsock.simulation.network.network import Network
@@ -34,7 +34,7 @@ class Host:
         self.name = name
         self.addresses = addresses
         """The addresses by which other hosts reach it: one of IPv4, one of IPv6."""
-        self.tcp_ports: Ports[Listener | None] = Ports()
+        self.tcp_ports: Ports[TCPListener | None] = Ports()
         self.udp_ports: Ports[UDPSocket] = Ports()
         self.abstract_names: dict[Hashable, UnixSocket] = {}
         """The Unix sockets with names that are not in the file system."""
@@ -55,7 +55,7 @@ class Host:
         second.join(first)
         return first, second
 
-    def endpoint(self, family: int, address: Any, call: str) -> Endpoint:
+    def endpoint(self, family: int, address: Any, call: str) -> IPEndpoint:
         """Return the endpoint for an address that was passed to a socket's method."""
         return endpoint_from(family, address, call, self.network.ip_of)
 
@@ -74,7 +74,7 @@ class Host:
         """Return the loopback address of a family."""
         return LOOPBACK[family]
 
-    def route(self, ip: str, bound: str) -> Route:
+    def route(self, ip: str, bound: str) -> HostRoute:
         """Return the route to an address, from the address that a socket is bound to or the one that fits.
 
         Raises OSError (ENETUNREACH) if no host has the address.
@@ -83,19 +83,19 @@ class Host:
         source = ip if target is self else next(each for each in self.addresses if (":" in each) == (":" in ip))
         if ip.startswith("127."):
             source = LOOPBACK[socket.AF_INET]
-        return Route(self, target, source if is_any(bound) else bound)
+        return HostRoute(self, target, source if is_any(bound) else bound)
 
     # --- connections that arrive
 
-    def listener(self, endpoint: Endpoint) -> Listener | None:
+    def listener(self, endpoint: IPEndpoint) -> TCPListener | None:
         """Return the listener of an endpoint, or None."""
         return next((each.owner for each in self.tcp_ports.covering(endpoint) if each.owner is not None), None)
 
-    def embryo(self, listener: Listener, client: Connection) -> Connection:
+    def embryo(self, listener: TCPListener, client: TCPConnection) -> TCPConnection:
         """Return this host's end of a connection that a client asks for; it keeps the port taken while it lasts."""
-        child = Connection(listener.options.copy(), client.remote, client.local)
+        child = TCPConnection(listener.options.copy(), client.remote, client.local)
         family = socket.AF_INET6 if ":" in child.local.ip else socket.AF_INET
-        claim: Claim[Listener | None] = Claim(family, child.local, child.options, None)
+        claim: PortClaim[TCPListener | None] = PortClaim(family, child.local, child.options, None)
         self.tcp_ports.share(claim)
         child.on_over = lambda: self.tcp_ports.remove(claim)
         return child

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from windsock.net.system import socket
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.simulated_socket import SimulatedSocket
-from windsock.simulation.network.tcp_socket import TCPSocket
+from windsock.simulation.network.tcp.socket import TCPSocket
 from windsock.simulation.network.udp_socket import UDPSocket
-from windsock.simulation.network.unix_datagram_socket import UnixDatagramSocket
-from windsock.simulation.network.unix_stream_socket import UnixStreamSocket
+from windsock.simulation.network.unix.datagram_socket import UnixDatagramSocket
+from windsock.simulation.network.unix.stream_socket import UnixStreamSocket
 
 if TYPE_CHECKING:
     from windsock.simulation.network.host import Host

@@ -8,11 +8,11 @@ from socket import EAI_NONAME, gaierror  # an error that tools do not replace
 from windsock.net.system import socket
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.host import LOOPBACK, Host
-from windsock.simulation.network.link import Direction, Link
+from windsock.simulation.network.links.link import Link, LinkDirection
 from windsock.simulation.network.simulated_socket import SimulatedSocket
-from windsock.simulation.network.socket_files import FilesInMemory, SocketFiles
 from windsock.simulation.network.timers import Timers
-from windsock.simulation.network.unix_names import UnixNames
+from windsock.simulation.network.unix.files import FilesInMemory, SocketFiles
+from windsock.simulation.network.unix.names import UnixNames
 
 __all__ = ["Network"]
 
@@ -20,11 +20,12 @@ __all__ = ["Network"]
 class Network:
     """All hosts of a simulation. `localhost` is there from the start; sockets belong to it unless a host makes them.
 
-    `files` is where the names of Unix sockets are; by default a table in memory.
+    `files` is where the names of Unix sockets are; by default a table in memory. `seed` is that of faults on links.
     """
 
-    def __init__(self, timers: Timers, files: SocketFiles | None = None) -> None:
+    def __init__(self, timers: Timers, files: SocketFiles | None = None, *, seed: int = 0) -> None:
         self.timers = timers
+        self._seed = seed
         self.unix_names = UnixNames(FilesInMemory() if files is None else files)
         self._hosts: dict[str, Host] = {}
         self._links: dict[frozenset[str], tuple[str, Link]] = {}
@@ -72,10 +73,10 @@ class Network:
     # --- links
 
     def link(self, first: Host, second: Host) -> Link:
-        """Return the link between two hosts."""
+        """Return the link between two hosts, or of a host to itself."""
         return self._link(first, second)[1]
 
-    def road(self, source: Host, target: Host) -> Direction:
+    def road(self, source: Host, target: Host) -> LinkDirection:
         """Return the direction of the link from one host to another."""
         first, link = self._link(source, target)
         return link.directions[source.name != first]
@@ -83,5 +84,5 @@ class Network:
     def _link(self, first: Host, second: Host) -> tuple[str, Link]:
         key = frozenset((first.name, second.name))
         if key not in self._links:
-            self._links[key] = (first.name, Link())
+            self._links[key] = (first.name, Link(self.timers, self._seed))
         return self._links[key]

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 from windsock.net.system import socket
-from windsock.simulation.network.addresses import Endpoint, is_any
+from windsock.simulation.network.addresses import IPEndpoint, is_any
 from windsock.simulation.network.failure import failure
-from windsock.simulation.network.options import Options
+from windsock.simulation.network.socket_options import SocketOptions
 
-__all__ = ["Claim", "Ports"]
+__all__ = ["PortClaim", "Ports"]
 
 FIRST, LAST = 32_768, 60_999
 """The ports that are given to sockets which ask for any (ip(7), ip_local_port_range)."""
@@ -19,12 +19,12 @@ FIRST, LAST = 32_768, 60_999
 Owner = TypeVar("Owner")
 
 
-class Claim(Generic[Owner]):
+class PortClaim(Generic[Owner]):
     """A socket's hold on a port. `is_shareable` says whether SO_REUSEADDR applies: not while a TCP socket listens."""
 
     __slots__ = ("endpoint", "family", "is_chosen", "is_shareable", "options", "owner")
 
-    def __init__(self, family: int, endpoint: Endpoint, options: Options, owner: Owner) -> None:
+    def __init__(self, family: int, endpoint: IPEndpoint, options: SocketOptions, owner: Owner) -> None:
         self.family = family
         self.endpoint = endpoint
         self.options = options
@@ -42,7 +42,7 @@ class Claim(Generic[Owner]):
             return True
         return (":" in ip) == (self.family == socket.AF_INET6)
 
-    def conflicts_with(self, other: Claim[Owner]) -> bool:
+    def conflicts_with(self, other: PortClaim[Owner]) -> bool:
         """Return whether this one cannot be added, or cannot listen, beside the other one."""
         if not (self.covers(other.endpoint.ip) or other.covers(self.endpoint.ip)):
             return False
@@ -56,10 +56,10 @@ class Ports(Generic[Owner]):
     """The claims on the ports of one protocol."""
 
     def __init__(self) -> None:
-        self._claims: dict[int, list[Claim[Owner]]] = {}
+        self._claims: dict[int, list[PortClaim[Owner]]] = {}
         self._next = FIRST
 
-    def add(self, claim: Claim[Owner]) -> None:
+    def add(self, claim: PortClaim[Owner]) -> None:
         """Add a claim; choose its port if it is 0. Raises OSError (EADDRINUSE)."""
         if not claim.endpoint.port:
             claim.endpoint = claim.endpoint._replace(port=self._free_port())
@@ -67,11 +67,11 @@ class Ports(Generic[Owner]):
             raise failure(errno.EADDRINUSE)
         self._claims.setdefault(claim.endpoint.port, []).append(claim)
 
-    def share(self, claim: Claim[Owner]) -> None:
+    def share(self, claim: PortClaim[Owner]) -> None:
         """Add the claim of an accepted connection, which has its listener's port."""
         self._claims.setdefault(claim.endpoint.port, []).append(claim)
 
-    def remove(self, claim: Claim[Owner]) -> None:
+    def remove(self, claim: PortClaim[Owner]) -> None:
         """Remove a claim. Does nothing if it is not there."""
         claims = self._claims.get(claim.endpoint.port, [])
         if claim in claims:
@@ -79,12 +79,12 @@ class Ports(Generic[Owner]):
         if not claims:
             self._claims.pop(claim.endpoint.port, None)
 
-    def is_taken(self, claim: Claim[Owner]) -> bool:
+    def is_taken(self, claim: PortClaim[Owner]) -> bool:
         """Return whether another claim conflicts with this one."""
         others = self._claims.get(claim.endpoint.port, [])
         return any(other is not claim and claim.conflicts_with(other) for other in others)
 
-    def covering(self, endpoint: Endpoint) -> Iterator[Claim[Owner]]:
+    def covering(self, endpoint: IPEndpoint) -> Iterator[PortClaim[Owner]]:
         """Iterate over the claims that traffic to an endpoint belongs to: exact addresses first, the newest first."""
         found = [each for each in reversed(self._claims.get(endpoint.port, [])) if each.covers(endpoint.ip)]
         yield from sorted(found, key=lambda each: (is_any(each.endpoint.ip), each.family == socket.AF_INET6))

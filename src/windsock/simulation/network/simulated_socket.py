@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock.net.system import socket
 from windsock.simulation.network.failure import failure
-from windsock.simulation.network.options import Options
+from windsock.simulation.network.message_flags import CTRUNC
+from windsock.simulation.network.socket_options import SocketOptions
 
 if TYPE_CHECKING:
     from windsock.simulation.network.host import Host
@@ -27,12 +28,14 @@ Message: TypeAlias = "tuple[bytes, Ancillary, int, Any]"
 class SimulatedSocket:
     """One socket of a host. Subclasses are the protocols."""
 
-    def __init__(self, host: Host, family: int, kind: int, proto: int = 0, options: Options | None = None) -> None:
+    def __init__(
+        self, host: Host, family: int, kind: int, proto: int = 0, options: SocketOptions | None = None
+    ) -> None:
         self.host = host
         self.family = family
         self.type = kind
         self.proto = proto
-        self.options = options or Options(family, kind)
+        self.options = options or SocketOptions(family, kind)
         self.is_closed = False
         self._subscribers: list[Callable[[], object]] = []
 
@@ -57,7 +60,7 @@ class SimulatedSocket:
     def getsockopt(self, level: int, option: int, size: int = 0) -> int | bytes:
         """Return an option. Raises OSError (ENOPROTOOPT) for one that is not known here."""
         if level == socket.SOL_SOCKET and option in (known := self._facts()):
-            return Options.encode(known[option]().to_bytes(4, "little", signed=True), size)
+            return SocketOptions.encode(known[option]().to_bytes(4, "little", signed=True), size)
         return self.options.get(level, option, size)
 
     def setsockopt(self, level: int, option: int, value: int | bytes) -> None:
@@ -134,9 +137,12 @@ class SimulatedSocket:
         data, _, _, address = self.receive(size, flags)
         return data, address
 
-    def recvmsg(self, size: int, ancillary_size: int = 0, flags: int = 0) -> Message:  # noqa: ARG002
-        """Return received bytes with what came along."""
-        return self.receive(size, flags)
+    def recvmsg(self, size: int, ancillary_size: int = 0, flags: int = 0) -> Message:
+        """Return received bytes with what came along, which is lost without room for it (MSG_CTRUNC)."""
+        data, ancillary, returned, address = self.receive(size, flags)
+        if ancillary and not ancillary_size:
+            return data, [], returned | CTRUNC, address
+        return data, ancillary, returned, address
 
     def receive(self, size: int, flags: int) -> Message:
         """Return what recvmsg() does; all methods that receive call this one."""

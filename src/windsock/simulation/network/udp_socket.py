@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.net.callbacks import nothing
 from windsock.net.system import select, socket
-from windsock.simulation.network.addresses import ANY, BROADCAST, Endpoint, is_any, shown
+from windsock.simulation.network.addresses import ANY, BROADCAST, IPEndpoint, is_any, shown
 from windsock.simulation.network.datagram_queue import DatagramQueue, ReceivedDatagram
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.halves import BOTH, RECEIVING, SENDING, halves_of
-from windsock.simulation.network.ports import Claim
+from windsock.simulation.network.message_flags import OOB
+from windsock.simulation.network.ports import PortClaim
 from windsock.simulation.network.simulated_socket import Message, SimulatedSocket
 
 if TYPE_CHECKING:
     from windsock.simulation.network.host import Host
+    from windsock.simulation.network.links.route import HostRoute
 
 __all__ = ["UDPSocket"]
 
@@ -28,8 +30,8 @@ class UDPSocket(SimulatedSocket):
 
     def __init__(self, host: Host, family: int) -> None:
         super().__init__(host, family, socket.SOCK_DGRAM, socket.IPPROTO_UDP)
-        self._claim: Claim[UDPSocket] | None = None
-        self._peer: Endpoint | None = None
+        self._claim: PortClaim[UDPSocket] | None = None
+        self._peer: IPEndpoint | None = None
         self._bound_ip = ANY[self.family]
         self._queue = DatagramQueue()
         self._error = 0
@@ -45,15 +47,15 @@ class UDPSocket(SimulatedSocket):
         self._claim_port(endpoint)
         self._bound_ip = endpoint.ip
 
-    def _claim_port(self, endpoint: Endpoint) -> Claim[UDPSocket]:
+    def _claim_port(self, endpoint: IPEndpoint) -> PortClaim[UDPSocket]:
         self.host.check_local(endpoint.ip)
-        claim = Claim(self.family, endpoint, self.options, self)
+        claim = PortClaim(self.family, endpoint, self.options, self)
         self.host.udp_ports.add(claim)
         self._claim = claim
         return claim
 
-    def _own_claim(self) -> Claim[UDPSocket]:
-        return self._claim or self._claim_port(Endpoint(ANY[self.family], 0))
+    def _own_claim(self) -> PortClaim[UDPSocket]:
+        return self._claim or self._claim_port(IPEndpoint(ANY[self.family], 0))
 
     def connect(self, address: Any) -> None:
         """Set the peer: the default target, and the only sender that is received from."""
@@ -73,7 +75,7 @@ class UDPSocket(SimulatedSocket):
         else:
             self._release()
 
-    def _target(self, endpoint: Endpoint) -> Endpoint:
+    def _target(self, endpoint: IPEndpoint) -> IPEndpoint:
         """Return the endpoint that an address means: all addresses stand for the loopback one."""
         if endpoint.ip == BROADCAST and not self.options.get(socket.SOL_SOCKET, socket.SO_BROADCAST):
             raise failure(errno.EACCES)
@@ -81,7 +83,7 @@ class UDPSocket(SimulatedSocket):
 
     def getsockname(self) -> Any:
         """Return the local address; zeros if there is none."""
-        return shown(self.family, Endpoint(ANY[self.family], 0) if self._claim is None else self._claim.endpoint)
+        return shown(self.family, IPEndpoint(ANY[self.family], 0) if self._claim is None else self._claim.endpoint)
 
     def getpeername(self) -> Any:
         """Return the peer's address."""
@@ -94,7 +96,7 @@ class UDPSocket(SimulatedSocket):
     def sendmsg(self, buffers: Any, ancillary: Any = (), flags: int = 0, address: Any = None) -> int:  # noqa: ARG002
         """Send a datagram to an address, or to the peer."""
         data = b"".join(buffers)
-        if flags & socket.MSG_OOB:
+        if flags & OOB:
             raise failure(errno.EOPNOTSUPP)
         target = self._peer
         if address is not None:
@@ -115,33 +117,44 @@ class UDPSocket(SimulatedSocket):
         if len(data) > LARGEST[self.family]:
             raise failure(errno.EMSGSIZE)
 
-    def _send(self, data: bytes, target: Endpoint) -> None:
+    def _send(self, data: bytes, target: IPEndpoint) -> None:
         route = self.host.route(target.ip, self._bound_ip)
-        sender = Endpoint(route.source, self._own_claim().endpoint.port)
+        sender = IPEndpoint(route.source, self._own_claim().endpoint.port)
+        passage = route.passage(sender, target)
+        if passage is None:
+            self._forward(data, route, sender, target)
+            return
+        passage.take(
+            data,
+            lambda data: self._forward(data, route, sender, target),
+            lambda number: self._refused(target, number),
+        )
+
+    def _forward(self, data: bytes, route: HostRoute, sender: IPEndpoint, target: IPEndpoint) -> None:
         ports = route.target.udp_ports
 
         def deliver() -> None:
             receiver = next((each.owner for each in ports.covering(target) if each.owner.receives_from(sender)), None)
             if receiver is None:
-                self.refused_by(target)
+                self._refused(target, errno.ECONNREFUSED)
             else:
                 receiver.arrive(data, sender)
 
         route.carry(len(data), deliver)
 
-    def refused_by(self, target: Endpoint) -> None:
-        """Take the message that nothing receives at a target (ICMP): only a connected socket is told."""
+    def _refused(self, target: IPEndpoint, number: int) -> None:
+        """Take an error that the network reports of a target (ICMP): only a connected socket is told."""
         if self._peer == target and not self.is_closed:
-            self._error = errno.ECONNREFUSED
+            self._error = number
             self.changed()
 
     # --- receiving
 
-    def receives_from(self, sender: Endpoint) -> bool:
+    def receives_from(self, sender: IPEndpoint) -> bool:
         """Return whether datagrams of a sender are for this socket."""
         return self._peer is None or self._peer == sender
 
-    def arrive(self, data: bytes, sender: Endpoint) -> None:
+    def arrive(self, data: bytes, sender: IPEndpoint) -> None:
         """Queue a datagram; it is lost if the receive buffer is full."""
         if self._queue.weight < self.options.receive_buffer:
             self._queue.append(ReceivedDatagram(data, shown(self.family, sender), [], nothing))

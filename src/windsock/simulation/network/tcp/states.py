@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import enum
 
-__all__ = ["State"]
+__all__ = ["TCPState"]
 
 
-class State(enum.Enum):
+class TCPState(enum.Enum):
     """Where a connection is. There is no TIME_WAIT: such a connection is CLOSED, and its port is free."""
 
     CLOSED = 0

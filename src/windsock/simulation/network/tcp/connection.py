@@ -9,34 +9,35 @@ import errno
 from collections.abc import Callable
 
 from windsock.net.callbacks import nothing
-from windsock.net.system import select, socket
-from windsock.simulation.network.addresses import Endpoint
+from windsock.net.system import select
+from windsock.simulation.network.addresses import IPEndpoint
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.halves import BOTH, RECEIVING, SENDING
-from windsock.simulation.network.options import Options
-from windsock.simulation.network.stream_inbox import StreamInbox
-from windsock.simulation.network.tcp_sender import Sender
-from windsock.simulation.network.tcp_states import State
-from windsock.simulation.network.wire import Wire
+from windsock.simulation.network.links.wire import Wire
+from windsock.simulation.network.message_flags import OOB, PEEK
+from windsock.simulation.network.socket_options import SocketOptions
+from windsock.simulation.network.tcp.inbox import StreamInbox
+from windsock.simulation.network.tcp.sender import Receiver, Sender
+from windsock.simulation.network.tcp.states import TCPState
 
-__all__ = ["Connection"]
+__all__ = ["TCPConnection"]
 
-RESET_BY = {State.SYN_SENT: errno.ECONNREFUSED, State.CLOSE_WAIT: errno.EPIPE}
+RESET_BY = {TCPState.SYN_SENT: errno.ECONNREFUSED, TCPState.CLOSE_WAIT: errno.EPIPE}
 """The error that a reset causes, if it is not ECONNRESET."""
-AFTER_SENT_END = {State.ESTABLISHED: State.FIN_WAIT_1, State.CLOSE_WAIT: State.LAST_ACK}
-AFTER_END = {State.ESTABLISHED: State.CLOSE_WAIT, State.FIN_WAIT_1: State.CLOSING}
+AFTER_SENT_END = {TCPState.ESTABLISHED: TCPState.FIN_WAIT_1, TCPState.CLOSE_WAIT: TCPState.LAST_ACK}
+AFTER_END = {TCPState.ESTABLISHED: TCPState.CLOSE_WAIT, TCPState.FIN_WAIT_1: TCPState.CLOSING}
 """The state after the peer's end has arrived; CLOSED if it is not listed."""
-AFTER_ACKNOWLEDGED_END = {State.FIN_WAIT_1: State.FIN_WAIT_2}
+AFTER_ACKNOWLEDGED_END = {TCPState.FIN_WAIT_1: TCPState.FIN_WAIT_2}
 
 
-class Connection:
+class TCPConnection:
     """One end of a connection. `on_change` is called after each change, `on_over` when its port becomes free."""
 
-    def __init__(self, options: Options, local: Endpoint, remote: Endpoint) -> None:
+    def __init__(self, options: SocketOptions, local: IPEndpoint, remote: IPEndpoint) -> None:
         self.options = options
         self.local = local
         self.remote = remote
-        self.state = State.SYN_SENT
+        self.state = TCPState.SYN_SENT
         self.shut = 0
         """The halves that have ended: RECEIVING, SENDING."""
         self.error = 0
@@ -48,11 +49,11 @@ class Connection:
         self._sender: Sender | None = None
         self._on_room: Callable[[], object] = nothing
 
-    def establish(self, wire: Wire, peer: Connection) -> None:
-        """Connect this end to the other one."""
+    def establish(self, wire: Wire, peer: Receiver) -> None:
+        """Connect this end to the other one, or to what is between them."""
         self._sender = Sender(wire, peer, self._on_progress)
         peer.feed_by(self._sender.pump)
-        self.state = State.ESTABLISHED
+        self.state = TCPState.ESTABLISHED
         self.on_change()
 
     def feed_by(self, on_room: Callable[[], object]) -> None:
@@ -63,7 +64,7 @@ class Connection:
 
     def send(self, data: bytes, is_urgent: bool = False) -> int:
         """Send as many bytes as fit into the send buffer; return their number."""
-        if self.error or self.shut & SENDING or self.state is State.CLOSED:
+        if self.error or self.shut & SENDING or self.state is TCPState.CLOSED:
             raise self.take_error() or failure(errno.EPIPE)
         sender = self._sender
         if sender is None:
@@ -78,8 +79,8 @@ class Connection:
 
     def receive(self, size: int, flags: int) -> bytes:
         """Return received bytes, b"" at the end of the stream."""
-        is_peeking = bool(flags & socket.MSG_PEEK)
-        if flags & socket.MSG_OOB:
+        is_peeking = bool(flags & PEEK)
+        if flags & OOB:
             return self._receive_urgent(is_peeking)
         data = self.inbox.take(size, is_peeking=is_peeking, is_inline=self.options.is_inline)
         if data:
@@ -92,18 +93,18 @@ class Connection:
             raise failure(self._pop_error())
         if self.shut & RECEIVING:
             return b""
-        raise failure(errno.ENOTCONN if self.state is State.CLOSED else errno.EAGAIN)
+        raise failure(errno.ENOTCONN if self.state is TCPState.CLOSED else errno.EAGAIN)
 
     def _receive_urgent(self, is_peeking: bool) -> bytes:
         if self.options.is_inline or not self.inbox.has_urgent:
             raise failure(errno.EINVAL)
-        if self.state is State.CLOSED and not self._has_end:
+        if self.state is TCPState.CLOSED and not self._has_end:
             raise failure(errno.ENOTCONN)
         return self.inbox.take_urgent(is_peeking=is_peeking) or b""
 
     def shut_down(self, halves: int) -> None:
         """End halves of the connection. What is received after the end of the receiving half can still be read."""
-        if self.state is State.CLOSED:
+        if self.state is TCPState.CLOSED:
             raise failure(errno.ENOTCONN)
         self.shut |= halves
         if halves & SENDING:
@@ -119,7 +120,7 @@ class Connection:
         """Close the socket: with a reset if bytes were not read or it does not linger, else with the end."""
         self.on_change = nothing
         self.shut = BOTH
-        if self.state is State.CLOSED:
+        if self.state is TCPState.CLOSED:
             return
         if self.inbox.bytes.size or self.options.linger == (1, 0) or self._sender is None:
             self.abort()
@@ -151,11 +152,11 @@ class Connection:
         """Return the events that poll(2) reports."""
         shut = self.shut
         mask = select.POLLERR if self.error else 0
-        if shut == BOTH or self.state is State.CLOSED:
+        if shut == BOTH or self.state is TCPState.CLOSED:
             mask |= select.POLLHUP
         if shut & RECEIVING:
             mask |= select.POLLIN | select.POLLRDHUP
-        if self.state is State.SYN_SENT:
+        if self.state is TCPState.SYN_SENT:
             return mask
         if self.inbox.readable(is_inline=self.options.is_inline):
             mask |= select.POLLIN
@@ -177,7 +178,7 @@ class Connection:
 
     def arrive(self, data: bytes, is_urgent: bool) -> None:
         """Take data; answer with a reset if the socket has ended both halves."""
-        if self.state is State.CLOSED:
+        if self.state is TCPState.CLOSED:
             if self._sender is not None:
                 self._sender.reset()
             return
@@ -189,7 +190,7 @@ class Connection:
 
     def arrive_end(self) -> None:
         """Take the end of the peer's stream."""
-        if self.state is State.CLOSED:
+        if self.state is TCPState.CLOSED:
             return
         self._has_end = True
         self.shut |= RECEIVING
@@ -197,7 +198,7 @@ class Connection:
 
     def arrive_reset(self) -> None:
         """Take a reset of the peer."""
-        if self.state is not State.CLOSED:
+        if self.state is not TCPState.CLOSED:
             self.error = RESET_BY.get(self.state, errno.ECONNRESET)
             self._over()
 
@@ -211,20 +212,20 @@ class Connection:
         self.abort()
 
     def _on_progress(self, has_ended: bool) -> None:
-        if has_ended and self.state is not State.CLOSED:
+        if has_ended and self.state is not TCPState.CLOSED:
             self._move(AFTER_ACKNOWLEDGED_END)
         else:
             self.on_change()
 
-    def _move(self, table: dict[State, State]) -> None:
-        self.state = table.get(self.state, State.CLOSED)
-        if self.state is State.CLOSED:
+    def _move(self, table: dict[TCPState, TCPState]) -> None:
+        self.state = table.get(self.state, TCPState.CLOSED)
+        if self.state is TCPState.CLOSED:
             self._over()
         else:
             self.on_change()
 
     def _over(self) -> None:
-        self.state = State.CLOSED
+        self.state = TCPState.CLOSED
         self.shut = BOTH
         if self._sender is not None:
             self._sender.drop()

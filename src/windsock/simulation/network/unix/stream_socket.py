@@ -11,9 +11,10 @@ from windsock.net.system import select, socket
 from windsock.simulation.network.datagram_queue import DatagramQueue, ReceivedDatagram
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.halves import BOTH, RECEIVING, SENDING, halves_of, mirrored
+from windsock.simulation.network.message_flags import OOB
 from windsock.simulation.network.simulated_socket import Ancillary, Message, SimulatedSocket
-from windsock.simulation.network.unix_inbox import UnixInbox
-from windsock.simulation.network.unix_socket import UnixSocket
+from windsock.simulation.network.unix.inbox import UnixInbox
+from windsock.simulation.network.unix.socket import UnixSocket
 
 if TYPE_CHECKING:
     from windsock.simulation.network.host import Host
@@ -31,7 +32,7 @@ class UnixStreamSocket(UnixSocket):
         self._backlog: int | None = None
         """How many connections can wait, less one; None if the socket does not listen."""
         self._queue: deque[UnixStreamSocket] = deque()
-        self._waiting: list[UnixStreamSocket] = []
+        self._waiting: dict[UnixStreamSocket, None] = {}
         """Sockets whose connect() found the queue full."""
 
     def join(self, peer: UnixSocket) -> None:
@@ -78,7 +79,7 @@ class UnixStreamSocket(UnixSocket):
         if self._backlog is None or self.shut & RECEIVING:
             raise failure(errno.ECONNREFUSED)
         if len(self._queue) > self._backlog:
-            self._waiting.append(client)
+            self._waiting[client] = None
             raise failure(errno.EAGAIN)
         accepted = UnixStreamSocket(self.host, self.type)
         accepted.name = self.name
@@ -97,7 +98,7 @@ class UnixStreamSocket(UnixSocket):
         raise failure(errno.EINVAL if self._backlog is None or self.shut & RECEIVING else errno.EAGAIN)
 
     def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, {}
         for each in waiting:
             each.changed()
 
@@ -121,7 +122,7 @@ class UnixStreamSocket(UnixSocket):
         return len(taken)
 
     def _check(self, flags: int, address: Any) -> None:
-        if flags & socket.MSG_OOB:
+        if flags & OOB:
             raise failure(errno.EOPNOTSUPP)
         if address is not None and self.type == socket.SOCK_STREAM:
             raise failure(errno.EISCONN if self._peer is not None else errno.EOPNOTSUPP)
@@ -147,7 +148,7 @@ class UnixStreamSocket(UnixSocket):
         """Return received bytes or one record, b"" at the end."""
         if self._peer is None:
             raise failure(errno.EINVAL if self.type == socket.SOCK_STREAM else errno.ENOTCONN)
-        if flags & socket.MSG_OOB:
+        if flags & OOB:
             raise failure(errno.EOPNOTSUPP)
         if self._inbox:
             message = self._inbox.take(size, flags)
@@ -211,10 +212,10 @@ class UnixStreamSocket(UnixSocket):
         return self.unsent() * 4 <= self.options.send_buffer
 
     def unread(self) -> int:
-        """Return the number of bytes that can be read, or of the next record."""
+        """Return the number of bytes of all that was not read."""
         if self._backlog is not None:
             raise failure(errno.EINVAL)
-        return self._inbox.first_size()
+        return self._inbox.size()
 
     def unsent(self) -> int:
         """Return the memory that data takes which the peer has not read."""

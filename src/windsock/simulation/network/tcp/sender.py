@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from windsock.simulation.network.byte_queue import ByteQueue
-from windsock.simulation.network.wire import Wire
+from windsock.simulation.network.links.wire import Wire
 
 __all__ = ["Receiver", "Sender"]
 
@@ -16,6 +16,10 @@ SEGMENT = 65_536
 
 class Receiver(Protocol):
     """The end of a connection that a sender sends to."""
+
+    def feed_by(self, on_room: Callable[[], object]) -> None:
+        """Set the function to call when there is more room for received bytes."""
+        ...
 
     def room(self) -> int:
         """Return how many bytes fit into the receive buffer."""
@@ -56,6 +60,9 @@ class Sender:
 
     def write(self, data: bytes, is_urgent: bool) -> None:
         """Send data as soon as the other end has room. The last byte may be urgent."""
+        if not (is_urgent or self._queue.size) and self._wire.is_immediate() and len(data) <= self._target.room():
+            self._target.arrive(data, False)
+            return
         self._queue.append(data)
         if is_urgent:
             self._urgent = self._queue.size

@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from windsock.simulation.network.handshake import Handshake
-from windsock.simulation.network.tcp_connection import Connection
-from windsock.simulation.network.wire import Wire
+from windsock.simulation.network.links.wire import Wire
+from windsock.simulation.network.tcp.connection import TCPConnection
+from windsock.simulation.network.tcp.handshake import Handshake
 
 if TYPE_CHECKING:
+    from windsock.simulation.network.addresses import IPEndpoint
     from windsock.simulation.network.host import Host
+    from windsock.simulation.network.links.datagram_passage import DatagramPassage
 
-__all__ = ["Route"]
+__all__ = ["HostRoute"]
 
 
-class Route:
+class HostRoute:
     """From a host to a target; `source` is the address that the target sees."""
 
     def __init__(self, host: Host, target: Host, source: str) -> None:
         self.host = host
         self.target = target
         self.source = source
+
+    def passage(self, source: IPEndpoint, target: IPEndpoint) -> DatagramPassage | None:
+        """Return the faults for datagrams between two addresses of this route, if there are any."""
+        return self.host.network.link(self.host, self.target).passage(source, target)
 
     def carry(self, size: int, deliver: Callable[[], object]) -> None:
         """Call `deliver` when a datagram of `size` bytes arrives at the target."""
@@ -32,9 +38,9 @@ class Route:
         else:
             network.timers.call_at(road.arrival(size, network.timers.now()), deliver)
 
-    def handshake(self, connection: Connection) -> Handshake:
+    def handshake(self, connection: TCPConnection) -> Handshake:
         """Return the handshake of a connection along this route."""
         network = self.host.network
         there = Wire(network.timers, network.road(self.host, self.target))
         back = Wire(network.timers, network.road(self.target, self.host))
-        return Handshake(connection, self.target, there, back)
+        return Handshake(connection, self.target, (there, back), network.link(self.host, self.target))

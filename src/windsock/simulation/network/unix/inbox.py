@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from windsock.net.system import socket
 from windsock.simulation.network.byte_queue import ByteQueue
+from windsock.simulation.network.message_flags import PEEK
 from windsock.simulation.network.simulated_socket import Ancillary, Message
 
 __all__ = ["UnixInbox"]
@@ -40,7 +40,7 @@ class UnixInbox:
 
     def take(self, size: int, flags: int) -> Message:
         """Return what recvmsg() does."""
-        is_peeking = bool(flags & socket.MSG_PEEK)
+        is_peeking = bool(flags & PEEK)
         ancillary: Ancillary = []
         if self._along:
             size, ancillary = self._until_next(size, is_peeking)
@@ -60,6 +60,6 @@ class UnixInbox:
             self._along.popleft()
         return size, ancillary
 
-    def first_size(self) -> int:
-        """Return the number of bytes (FIONREAD)."""
+    def size(self) -> int:
+        """Return the number of bytes."""
         return self._bytes.size

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from windsock.simulation.network.options import Options
-from windsock.simulation.network.tcp_connection import Connection
+from windsock.simulation.network.socket_options import SocketOptions
+from windsock.simulation.network.tcp.connection import TCPConnection
 
-__all__ = ["Listener"]
+__all__ = ["TCPListener"]
 
 
-class Listener:
+class TCPListener:
     """The queue of a listening socket. `on_change` is called when a connection joins it."""
 
-    def __init__(self, options: Options, backlog: int, on_change: Callable[[], object]) -> None:
+    def __init__(self, options: SocketOptions, backlog: int, on_change: Callable[[], object]) -> None:
         self.options = options
         self.backlog = backlog
-        self._queue: deque[Connection] = deque()
+        self._queue: deque[TCPConnection] = deque()
         self._on_change = on_change
         self.is_closed = False
 
@@ -25,7 +25,7 @@ class Listener:
         """Return whether new connections must try again later: `backlog` and one more wait already (listen(2))."""
         return len(self._queue) > self.backlog
 
-    def add(self, connection: Connection) -> None:
+    def add(self, connection: TCPConnection) -> None:
         """Queue an established connection; reset it if nobody listens any more."""
         if self.is_closed:
             connection.close()
@@ -34,7 +34,7 @@ class Listener:
         self._queue.append(connection)
         self._on_change()
 
-    def take(self) -> Connection | None:
+    def take(self) -> TCPConnection | None:
         """Return the next connection; None if the queue is empty."""
         return self._queue.popleft() if self._queue else None
 

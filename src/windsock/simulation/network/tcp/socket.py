@@ -6,14 +6,15 @@ import errno
 from typing import TYPE_CHECKING, Any
 
 from windsock.net.system import select, socket
-from windsock.simulation.network.addresses import ANY, Endpoint, is_any, shown
+from windsock.simulation.network.addresses import ANY, IPEndpoint, is_any, shown
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.halves import RECEIVING, halves_of
-from windsock.simulation.network.ports import Claim
+from windsock.simulation.network.message_flags import OOB
+from windsock.simulation.network.ports import PortClaim
 from windsock.simulation.network.simulated_socket import Message, SimulatedSocket
-from windsock.simulation.network.tcp_connection import Connection
-from windsock.simulation.network.tcp_listener import Listener
-from windsock.simulation.network.tcp_states import State
+from windsock.simulation.network.tcp.connection import TCPConnection
+from windsock.simulation.network.tcp.listener import TCPListener
+from windsock.simulation.network.tcp.states import TCPState
 
 if TYPE_CHECKING:
     from windsock.simulation.network.host import Host
@@ -24,13 +25,13 @@ __all__ = ["TCPSocket"]
 class TCPSocket(SimulatedSocket):
     """A TCP socket. An accepted one has its connection from the start."""
 
-    def __init__(self, host: Host, family: int, connection: Connection | None = None) -> None:
+    def __init__(self, host: Host, family: int, connection: TCPConnection | None = None) -> None:
         options = None if connection is None else connection.options
         super().__init__(host, family, socket.SOCK_STREAM, socket.IPPROTO_TCP, options)
         self._connection = connection
-        self._listener: Listener | None = None
-        self._claim: Claim[Listener | None] | None = None
-        self._name = Endpoint(ANY[family], 0)
+        self._listener: TCPListener | None = None
+        self._claim: PortClaim[TCPListener | None] | None = None
+        self._name = IPEndpoint(ANY[family], 0)
         """The local address; Linux shows it for a port that is given back too."""
         self._is_connecting = False
         if connection is not None:
@@ -45,9 +46,9 @@ class TCPSocket(SimulatedSocket):
             raise failure(errno.EINVAL)
         self._claim_port(endpoint)
 
-    def _claim_port(self, endpoint: Endpoint) -> None:
+    def _claim_port(self, endpoint: IPEndpoint) -> None:
         self.host.check_local(endpoint.ip)
-        claim: Claim[Listener | None] = Claim(self.family, endpoint, self.options, None)
+        claim: PortClaim[TCPListener | None] = PortClaim(self.family, endpoint, self.options, None)
         self.host.tcp_ports.add(claim)
         self._claim = claim
         self._name = claim.endpoint
@@ -59,7 +60,7 @@ class TCPSocket(SimulatedSocket):
     def getpeername(self) -> Any:
         """Return the peer's address, as long as there is a connection."""
         connection = self._connection
-        if connection is None or connection.state in (State.CLOSED, State.SYN_SENT):
+        if connection is None or connection.state in (TCPState.CLOSED, TCPState.SYN_SENT):
             raise failure(errno.ENOTCONN)
         return shown(self.family, connection.remote)
 
@@ -77,12 +78,12 @@ class TCPSocket(SimulatedSocket):
             self._listener.backlog = max(0, backlog)
             return
         if self._claim is None:
-            self._claim_port(Endpoint(ANY[self.family], 0))
+            self._claim_port(IPEndpoint(ANY[self.family], 0))
         assert self._claim is not None
         if self.host.tcp_ports.is_taken(self._claim):
             raise failure(errno.EADDRINUSE)
         self._claim.is_shareable = False
-        self._claim.owner = self._listener = Listener(self.options, max(0, backlog), self.changed)
+        self._claim.owner = self._listener = TCPListener(self.options, max(0, backlog), self.changed)
         self.changed()
 
     def accept(self) -> tuple[SimulatedSocket, Any]:
@@ -109,14 +110,14 @@ class TCPSocket(SimulatedSocket):
         self._begin(remote if not is_any(remote.ip) else remote._replace(ip=self.host.loopback(self.family)))
         raise failure(errno.EINPROGRESS)
 
-    def _begin(self, remote: Endpoint) -> None:
-        bound = Endpoint(ANY[self.family], 0) if self._claim is None else self._claim.endpoint
+    def _begin(self, remote: IPEndpoint) -> None:
+        bound = IPEndpoint(ANY[self.family], 0) if self._claim is None else self._claim.endpoint
         route = self.host.route(remote.ip, bound.ip)
         if self._claim is None:
-            self._claim_port(Endpoint(route.source, 0))
+            self._claim_port(IPEndpoint(route.source, 0))
         assert self._claim is not None
-        claim = self._claim
-        self._connection = connection = Connection(self.options, Endpoint(route.source, claim.endpoint.port), remote)
+        local = IPEndpoint(route.source, self._claim.endpoint.port)
+        self._connection = connection = TCPConnection(self.options, local, remote)
         connection.on_change = self.changed
         connection.on_over = self._release_chosen
         self._is_connecting = True
@@ -126,10 +127,10 @@ class TCPSocket(SimulatedSocket):
     def _finish_connecting(self) -> None:
         connection = self._connection
         assert connection is not None
-        if connection.state is State.SYN_SENT:
+        if connection.state is TCPState.SYN_SENT:
             raise failure(errno.EALREADY)
         self._is_connecting = False
-        if connection.state is State.CLOSED:
+        if connection.state is TCPState.CLOSED:
             error = connection.take_error() or failure(errno.ECONNABORTED)
             self.disconnect()
             raise error
@@ -138,7 +139,7 @@ class TCPSocket(SimulatedSocket):
         """Dissolve the connection, or stop listening: connect(2) to AF_UNSPEC. A port that was named stays."""
         connection, self._connection = self._connection, None
         self._is_connecting = False
-        if connection is not None and connection.state is not State.CLOSED:
+        if connection is not None and connection.state is not TCPState.CLOSED:
             connection.on_change = self.changed
             connection.abort()
         self._stop_listening()
@@ -172,7 +173,7 @@ class TCPSocket(SimulatedSocket):
         """Send as many bytes as the send buffer has room for. The last one is urgent with MSG_OOB."""
         if self._connection is None:
             raise failure(errno.EPIPE)
-        return self._connection.send(bytes(data), bool(flags & socket.MSG_OOB))
+        return self._connection.send(bytes(data), bool(flags & OOB))
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Return received bytes, b"" at the end of the stream."""
@@ -182,13 +183,13 @@ class TCPSocket(SimulatedSocket):
 
     def receive(self, size: int, flags: int) -> Message:
         """Return received bytes; their sender is not told."""
-        return self.recv(size, flags), [], flags & socket.MSG_OOB, None
+        return self.recv(size, flags), [], flags & OOB, None
 
     def shutdown(self, how: int) -> None:
         """End halves of the connection. A listener that shuts its receiving half down listens no more."""
         halves = halves_of(how)
         connection = self._connection
-        if self._listener is not None or (connection is not None and connection.state is State.SYN_SENT):
+        if self._listener is not None or (connection is not None and connection.state is TCPState.SYN_SENT):
             if self._listener is None or halves & RECEIVING:
                 self.disconnect()
         elif connection is None:
@@ -203,7 +204,7 @@ class TCPSocket(SimulatedSocket):
         self.is_closed = True
         self._stop_listening()
         connection, self._connection = self._connection, None
-        if connection is None or connection.state is State.CLOSED:
+        if connection is None or connection.state is TCPState.CLOSED:
             self._release()
         else:
             connection.on_over = self._release

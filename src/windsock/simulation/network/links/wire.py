@@ -35,9 +35,13 @@ class Wire:
         self._deliveries: deque[Callable[[], object]] = deque()
         self._latest = 0.0
 
+    def is_immediate(self) -> bool:
+        """Return whether what is sent now arrives at once."""
+        return not self._deliveries and self._road.is_immediate
+
     def carry(self, size: int, deliver: Callable[[], object]) -> None:
         """Call `deliver` when `size` bytes have arrived at the other end: at once if nothing takes time."""
-        if self._road.is_immediate and not self._deliveries:
+        if self.is_immediate():
             deliver()
             return
         self._latest = max(self._latest, self._road.arrival(size, self._timers.now()))

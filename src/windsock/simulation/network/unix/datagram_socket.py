@@ -9,8 +9,9 @@ from windsock.net.system import select, socket
 from windsock.simulation.network.datagram_queue import OVERHEAD, DatagramQueue, ReceivedDatagram
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.halves import BOTH, RECEIVING, SENDING, halves_of
+from windsock.simulation.network.message_flags import OOB
 from windsock.simulation.network.simulated_socket import Message
-from windsock.simulation.network.unix_socket import UnixSocket
+from windsock.simulation.network.unix.socket import UnixSocket
 
 if TYPE_CHECKING:
     from windsock.simulation.network.host import Host
@@ -30,7 +31,7 @@ class UnixDatagramSocket(UnixSocket):
         self._queue = DatagramQueue()
         self._in_transit = 0
         """The memory that datagrams of this socket take which were not read."""
-        self._waiting: list[UnixDatagramSocket] = []
+        self._waiting: dict[UnixDatagramSocket, None] = {}
         """Senders that found the queue full."""
 
     def join(self, peer: UnixSocket) -> None:
@@ -86,7 +87,7 @@ class UnixDatagramSocket(UnixSocket):
     def sendmsg(self, buffers: Any, ancillary: Any = (), flags: int = 0, address: Any = None) -> int:
         """Send a datagram to a name, or to the peer. Raises OSError (EAGAIN) while the receiver's queue is full."""
         data = b"".join(buffers)
-        if flags & socket.MSG_OOB:
+        if flags & OOB:
             raise failure(errno.EOPNOTSUPP)
         if address is None and self._peer is None:
             raise failure(errno.ENOTCONN)
@@ -128,7 +129,7 @@ class UnixDatagramSocket(UnixSocket):
 
     def wait_for_room(self, sender: UnixDatagramSocket) -> None:
         """Call a sender's subscribers when there may be room."""
-        self._waiting.append(sender)
+        self._waiting[sender] = None
 
     def arrive(self, datagram: ReceivedDatagram) -> None:
         """Queue a datagram."""
@@ -147,7 +148,7 @@ class UnixDatagramSocket(UnixSocket):
         raise failure(errno.EAGAIN)
 
     def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, {}
         for each in waiting:
             each.changed()
 

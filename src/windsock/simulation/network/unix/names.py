@@ -8,11 +8,11 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from windsock.simulation.network.failure import failure
-from windsock.simulation.network.socket_files import SocketFiles
+from windsock.simulation.network.unix.files import SocketFiles
 
 if TYPE_CHECKING:
     from windsock.simulation.network.host import Host
-    from windsock.simulation.network.unix_socket import Name, UnixSocket
+    from windsock.simulation.network.unix.socket import Name, UnixSocket
 
 __all__ = ["UnixNames"]
 

@@ -9,7 +9,7 @@ from typing import Final
 from windsock.net.system import socket
 from windsock.simulation.network.failure import failure
 
-__all__ = ["Options"]
+__all__ = ["SocketOptions"]
 
 DATAGRAM_BUFFER: Final = 212_992
 """The buffers of Unix and UDP sockets in bytes (net.core.rmem_default)."""
@@ -70,7 +70,7 @@ TIMES = {socket.SO_RCVTIMEO, socket.SO_SNDTIMEO}
 BUFFERS = {socket.SO_RCVBUF: LEAST_RECEIVE_BUFFER, socket.SO_SNDBUF: LEAST_SEND_BUFFER}
 
 
-class Options:
+class SocketOptions:
     """The options of one socket. An accepted socket has a copy of its listener's."""
 
     __slots__ = (
@@ -101,9 +101,9 @@ class Options:
         """SO_RCVTIMEO and SO_SNDTIMEO: seconds and microseconds that a blocking call waits; zeros mean no limit."""
         self._refresh()
 
-    def copy(self) -> Options:
+    def copy(self) -> SocketOptions:
         """Return the same options for another socket."""
-        made: Options = object.__new__(Options)
+        made: SocketOptions = object.__new__(SocketOptions)
         made.take_over(self._values, self.linger, self.times)
         return made
 
