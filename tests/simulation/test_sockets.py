@@ -7,10 +7,12 @@ import os
 import select
 import selectors
 import socket
+import stat
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -278,3 +280,17 @@ def test_the_ports_of_a_world_are_its_own() -> None:
             numbers.append(listener.getsockname()[1])
 
     assert numbers[0] == numbers[1]
+
+
+def test_a_unix_socket_has_a_file(world: World, tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
+        listener.bind(path)
+        listener.listen()
+        client.connect(path)
+        assert stat.S_ISSOCK(os.stat(path).st_mode)
+        with pytest.raises(OSError, match="Address already in use"), socket.socket(socket.AF_UNIX) as other:
+            other.bind(path)
+    with pytest.raises(ConnectionRefusedError), socket.socket(socket.AF_UNIX) as late:
+        late.connect(path)
+    os.unlink(path)

@@ -10,7 +10,8 @@ __all__ = ["Task"]
 class Task:
     """A thread of a simulated world: whether it can run, and what it waits for.
 
-    `baton` is what it takes turns by, `turn` the lock that it waits for until its turn.
+    `baton` is what it takes turns by, `turn` the lock that it waits for until its turn, `host`
+    the network's host that its sockets belong to (None: localhost).
     `waits_for` is text for reports, `since` the time at which the wait began. `error` is raised by the task's next
     wait. `wait` counts its waits, so that a timer of an earlier wait is known as outdated.
     """
@@ -18,6 +19,7 @@ class Task:
     __slots__ = (
         "baton",
         "error",
+        "host",
         "ident",
         "idle_calls",
         "is_ready",
@@ -34,6 +36,7 @@ class Task:
         self.name = name
         self.baton = baton
         self.turn = turn
+        self.host: Any = None
         self.ident = 0
         self.thread: Any = None
         self.is_ready = True

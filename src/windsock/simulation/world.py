@@ -14,9 +14,12 @@ from windsock.simulation import interpreter, live, pinning, skin
 from windsock.simulation.baton import Baton
 from windsock.simulation.ending import DRAIN, end_threads
 from windsock.simulation.files import Files
+from windsock.simulation.hosts import WorldHost
 from windsock.simulation.network import Host, Network
+from windsock.simulation.network.links.link import Link
 from windsock.simulation.schedule import Schedule
 from windsock.simulation.skin.randomness import Randomness
+from windsock.simulation.socket_files import RealFiles
 from windsock.simulation.tasks import Task
 
 __all__ = ["World", "simulated"]
@@ -35,7 +38,7 @@ class World:
         self.schedule = Schedule(seed, is_traced=is_traced)
         self.baton = Baton(self.schedule, seed, most_steps)
         self.baton.world = self
-        self.network = Network(self.schedule)
+        self.network = Network(self.schedule, RealFiles(), seed=seed)
         self.files = Files(self.baton.notify)
         self.randomness = Randomness(seed)
         self._counters = interpreter.Counters()
@@ -76,9 +79,24 @@ class World:
             pinning.pin_to_one(self._processors)
             live.tasks[task.ident] = task
 
-    def host_of(self, task: Task) -> Host:  # noqa: ARG002
+    def host(self, name: str) -> WorldHost:
+        """Return the host of a name, which is added if it is not there; `with host:` makes sockets of it.
+
+        Raises UsageError for a name that is empty or no text.
+        """
+        if not name or not isinstance(name, str):
+            raise UsageError(f"world.host({name!r}): expected a name, such as 'db.internal'")
+        return WorldHost(self.network.host(name))
+
+    def link(self, first: str, second: str) -> Link:
+        """Return the link between two hosts, by their names: `set(latency=..., bandwidth=...)`, and its faults."""
+        hosts = [self.network.host(self.host(name).name) for name in (first, second)]
+        return self.network.link(*hosts)
+
+    def host_of(self, task: Task) -> Host:
         """Return the host that a task's sockets belong to. For windsock itself."""
-        return self.network.localhost
+        host: Host | None = task.host
+        return self.network.localhost if host is None else host
 
     def name_of(self, address: str) -> str:
         """Return the name of the host that has an address. For windsock itself."""

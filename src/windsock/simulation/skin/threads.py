@@ -52,7 +52,7 @@ def _name(function: Callable[..., Any]) -> str:
 def _begin(task: Task, name: str, owner: Any, function: Callable[[], Any], start: Callable[..., Any]) -> Any:
     baton = task.baton
     new = baton.add(name)
-    new.thread = owner
+    new.thread, new.host = owner, task.host
     try:
         result = start(baton.run, (new, function))
     except BaseException:
