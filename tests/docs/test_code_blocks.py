@@ -53,6 +53,7 @@ PYTEST_ASYNCIO = ("-p", "asyncio", "-o", "asyncio_default_fixture_loop_scope=fun
 """It warns if its option is not set."""
 OPTIONS: dict[str, Sequence[str]] = {
     "asyncio.md": PYTEST_ASYNCIO,
+    "simulation.md": ["--windsock-seed=1"],
     "neighbours.md": ["--disable-socket", "--allow-unix-socket"],
     "weather.md": ["--windsock-seed=123456"],
 }

@@ -16,6 +16,8 @@ import pytest
 
 from windsock.simulation import Deadlock, Livelock, simulated
 
+HERE = os.path.relpath(__file__)
+
 
 def test_a_deadlock_says_who_waits_for_what_and_who_holds_it() -> None:
     first, second = threading.Lock(), threading.Lock()
@@ -37,8 +39,8 @@ def test_a_deadlock_says_who_waits_for_what_and_who_holds_it() -> None:
         lock_both()
 
     main, worker = caught.value.waits
-    assert main.startswith(f"main waits for a lock held by worker, since 2 s, at {__file__}:")
-    assert worker.startswith(f"worker waits for a lock held by main, since 1 s, at {__file__}:")
+    assert main.startswith(f"main waits for a lock held by worker, since 2 s, at {HERE}:")
+    assert worker.startswith(f"worker waits for a lock held by main, since 1 s, at {HERE}:")
     assert worker.endswith("other_way_round")
     assert "(2 s, seed 3)" in str(caught.value)
 

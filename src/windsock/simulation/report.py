@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
+from windsock.net.system import os
 from windsock.simulation.tasks import Task
 
 __all__ = ["describe"]
@@ -26,8 +27,13 @@ def _line(task: Task, holders: Mapping[int, str], frame: FrameType | None) -> st
     library, own = _split(frame)
     what = _what(task, holders, library)
     called = f" in {library[-1].f_code.co_qualname}()" if library else ""
-    place = f", at {own.f_code.co_filename}:{own.f_lineno} in {own.f_code.co_qualname}" if own else ""
+    place = f", at {_short(own.f_code.co_filename)}:{own.f_lineno} in {own.f_code.co_qualname}" if own else ""
     return f"{task.name} waits{called} for {what}, since {task.since:.6g} s{place}"
+
+
+def _short(path: str) -> str:
+    """Return a path from the current directory, if it is in there."""
+    return path.removeprefix(f"{os.getcwd()}{os.sep}")
 
 
 def _what(task: Task, holders: Mapping[int, str], library: list[FrameType]) -> str:

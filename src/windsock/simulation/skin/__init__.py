@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from windsock.net.system import patched_by_gevent
+from windsock.options.combinations import Unsupported
 from windsock.simulation import interpreter, pinning
 from windsock.simulation.names import Names
 from windsock.simulation.skin import (
@@ -52,6 +54,8 @@ _grafts = interpreter.Grafts()
 
 def check() -> None:
     """Raise Unsupported if this interpreter cannot run a world."""
+    if patched_by_gevent():
+        raise Unsupported("simulated worlds are not available beside gevent's patches (gevent.monkey)")
     interpreter.check(tuple(dict.fromkeys(class_ for class_, _ in METHODS)))
 
 
