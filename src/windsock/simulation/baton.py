@@ -98,20 +98,25 @@ class Baton:
             self._tails.append(tail.wait)
             self.notify(tail.key)
         self.notify(id(task))
-        self._give(self._choose())
+        self.running = following = self._choose()
+        release(following.turn)
 
     # --- waiting
 
     def park(self, task: Task, waits_for: str, timeout: float | None = None) -> bool:
         """Wait until the task is woken, or for `timeout` virtual seconds; return whether it was woken."""
-        self._raise_error(task)
+        if task.error is not None:
+            self._raise_error(task)
         task.waits_for = waits_for
         self.schedule.park(task, timeout)
         try:
-            self._hand_over(task)
+            following = self._choose()
+            if following is not task:
+                self._pass_on(task, following)
         finally:
             task.waits_for = ""
-        self._raise_error(task)
+        if task.error is not None:
+            self._raise_error(task)
         return not task.timed_out
 
     def wait_on(self, task: Task, keys: Sequence[int], waits_for: str, timeout: float | None = None) -> bool:
@@ -184,20 +189,12 @@ class Baton:
             error, task.error = task.error, None
             raise error
 
-    def _hand_over(self, task: Task) -> None:
-        following = self._choose()
-        if following is not task:
-            self._pass_on(task, following)
-
     def _pass_on(self, task: Task, following: Task) -> None:
-        self._give(following)
+        self.running = following
+        release(following.turn)
         self._take(task)
         if self._tails:
             self._wait_for_tails()
-
-    def _give(self, task: Task) -> None:
-        self.running = task
-        release(task.turn)
 
     def _take(self, task: Task) -> None:
         try:
@@ -226,7 +223,8 @@ class Baton:
 
     def _choose(self) -> Task:
         while True:
-            self._read_inbox()
+            if self._inbox:
+                self._read_inbox()
             chosen = self._guarded(self.schedule.next)
             if chosen is not None and self.schedule.steps <= self._most_steps:
                 return chosen
