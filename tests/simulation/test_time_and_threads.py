@@ -16,6 +16,7 @@ from windsock.simulation import World, simulated
 
 EARLY_LOCK = threading.Lock()
 EARLY_RLOCK = threading.RLock()
+EARLY_CONDITION = threading.Condition()
 
 
 @pytest.fixture
@@ -92,6 +93,19 @@ def test_a_lock_made_before_the_world_waits_in_it(world: World, lock: threading.
 
     with lock:
         assert (was_free, seen, world.now) == (False, 6, 20)
+
+
+def test_a_condition_made_before_the_world_waits_in_it(world: World) -> None:
+    def hold() -> None:
+        with EARLY_CONDITION:
+            EARLY_CONDITION.notify()
+            time.sleep(20)
+
+    with EARLY_CONDITION:
+        threading.Timer(5, hold).start()
+        was_notified = EARLY_CONDITION.wait()
+
+        assert (was_notified, world.now) == (True, 25)
 
 
 def test_events_conditions_and_queues_wait_in_virtual_time(world: World) -> None:

@@ -25,8 +25,8 @@ __all__ = ["Baton", "Stuck"]
 acquire, release = LockType.acquire, LockType.release  # as they are without a world
 GRACE = 0.05
 """Real seconds in which a thread from outside may wake a world that stands still."""
-LONG_GRACE = 10.0
-"""Real seconds in which it may release a lock that the world waits for."""
+MOST_RETRIES = 200
+"""How often a world waits for that long for locks that such threads hold."""
 PATIENCE = 2.0
 """Real seconds after which an interrupted thread goes on, even if another one does not hand over."""
 
@@ -54,6 +54,7 @@ class Baton:
         self._most_steps = most_steps
         self._inbox: deque[Task | int] = deque()
         self._poke = _locked()
+        self._retries = 0
         self._tails: list[Callable[[], None]] = []
         self.main = self.running = self.add("main")
         self.enter(self.main)
@@ -259,16 +260,20 @@ class Baton:
     def _was_woken_from_outside(self) -> bool:
         if self._inbox:
             return True
-        has_outsiders = len(sys._current_frames()) > len(self.members)
-        return has_outsiders and acquire(self._poke, True, LONG_GRACE if self._waits_for_outsider() else GRACE)
+        if len(sys._current_frames()) <= len(self.members):
+            return False
+        return acquire(self._poke, True, GRACE) or self._retries_locks()
 
-    def _waits_for_outsider(self) -> bool:
-        """Return whether a task waits for a lock that a thread from outside holds."""
-        return any(
-            "lock" in task.waits_for and key not in self.holders
-            for key, tasks in self.waiters.items()
-            for task in tasks
-        )
+    def _retries_locks(self) -> bool:
+        """Have tasks try again that wait for a lock which a thread from outside holds; return whether there are any."""
+        tasks = [each for key, waiting in self.waiters.items() if key not in self.holders for each in waiting]
+        found = [each for each in tasks if "lock" in each.waits_for]
+        self._retries += bool(found)
+        if self._retries > MOST_RETRIES:
+            return False
+        for each in found:
+            self.schedule.wake(each)
+        return bool(found)
 
 
 def _locked() -> LockType:

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 from windsock.options.combinations import Unsupported
 
-__all__ = ["HAS_HANDLES", "Counters", "Grafts", "Tail", "check", "forget", "tail_of"]
+__all__ = ["HAS_HANDLES", "Grafts", "Tail", "ThreadNumbers", "check", "forget", "tail_of"]
 
 HAS_HANDLES = hasattr(_thread, "start_joinable_thread")
 """Whether threads are joined by handles (since Python 3.13)."""
@@ -93,7 +93,7 @@ def forget(thread: Any) -> None:
     locks.discard(getattr(thread, "_tstate_lock", None))
 
 
-class Counters:
+class ThreadNumbers:
     """Numbers of threads that begin anew in each world: for their names, and for their hashes."""
 
     def __init__(self) -> None:

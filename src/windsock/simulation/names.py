@@ -28,7 +28,7 @@ MOST_WRAPPERS = 3
 """How many functions around another one are looked through."""
 
 
-class Site(NamedTuple):
+class BoundName(NamedTuple):
     """A place where a function is bound: `get()` returns what is there, `put(value)` binds another one."""
 
     get: Callable[[], Any]
@@ -46,7 +46,7 @@ class Names:
     def __init__(self, pairs: Mapping[Any, Any]) -> None:
         self._pairs = {id(old): (old, new) for old, new in pairs.items()}
         self._searched: dict[str, tuple[int, int]] = {}
-        self._sites: dict[str, list[tuple[Site, Any, Any]]] = {}
+        self._sites: dict[str, list[tuple[BoundName, Any, Any]]] = {}
 
     def replace(self) -> None:
         """Put the new functions in."""
@@ -65,7 +65,7 @@ class Names:
             for site in list(_sites(module, back)):
                 site.put(back[id(site.get())])
 
-    def _all_sites(self) -> Iterator[tuple[Site, Any, Any]]:
+    def _all_sites(self) -> Iterator[tuple[BoundName, Any, Any]]:
         for sites in self._sites.values():
             yield from sites
 
@@ -92,18 +92,18 @@ def _is_searched(name: str, module: object) -> bool:
     return isinstance(module, ModuleType)
 
 
-def _sites(module: ModuleType, wanted: Mapping[int, Any]) -> Iterator[Site]:
+def _sites(module: ModuleType, wanted: Mapping[int, Any]) -> Iterator[BoundName]:
     names = vars(module)
     for name, value in list(names.items()):
         if id(value) in wanted:
-            yield Site(partial(names.get, name), partial(names.__setitem__, name))
+            yield BoundName(partial(names.get, name), partial(names.__setitem__, name))
         elif isinstance(value, type) and value.__module__ == names.get("__name__"):
             yield from _in_class(value, wanted)
         elif isinstance(value, FunctionType):
             yield from _in_function(value, wanted)
 
 
-def _in_class(class_: type, wanted: Mapping[int, Any]) -> Iterator[Site]:
+def _in_class(class_: type, wanted: Mapping[int, Any]) -> Iterator[BoundName]:
     for name, value in list(vars(class_).items()):
         bound = value.__func__ if isinstance(value, staticmethod) else value
         if id(bound) in wanted:
@@ -117,7 +117,7 @@ def _attribute(owner: object, name: str) -> tuple[Callable[[], Any], Callable[[A
     return lambda: read(owner), lambda new: setattr(owner, name, new)
 
 
-def _site_in_class(class_: type, name: str, old: Any) -> Site:
+def _site_in_class(class_: type, name: str, old: Any) -> BoundName:
     """Return the site of a function in a class; one that is not a method there stays none."""
     is_method = isinstance(old, FunctionType | MethodDescriptorType)
 
@@ -125,10 +125,10 @@ def _site_in_class(class_: type, name: str, old: Any) -> Site:
         is_plain = is_method or isinstance(new, BuiltinFunctionType)
         setattr(class_, name, new if is_plain else staticmethod(new))
 
-    return Site(partial(getattr, class_, name), put)
+    return BoundName(partial(getattr, class_, name), put)
 
 
-def _in_function(function: FunctionType, wanted: Mapping[int, Any], depth: int = MOST_WRAPPERS) -> Iterator[Site]:
+def _in_function(function: FunctionType, wanted: Mapping[int, Any], depth: int = MOST_WRAPPERS) -> Iterator[BoundName]:
     """Look into the defaults and the closure of a function, and of what it wraps."""
     if function.__globals__.get("__name__", "").startswith(OURS):
         return
@@ -136,19 +136,19 @@ def _in_function(function: FunctionType, wanted: Mapping[int, Any], depth: int =
     for cell in function.__closure__ or ():
         value = _value(cell)
         if id(value) in wanted:
-            yield Site(*_attribute(cell, "cell_contents"))
+            yield BoundName(*_attribute(cell, "cell_contents"))
         elif depth and isinstance(value, FunctionType):
             yield from _in_function(value, wanted, depth - 1)
 
 
-def _in_defaults(function: FunctionType, wanted: Mapping[int, Any]) -> Iterator[Site]:
+def _in_defaults(function: FunctionType, wanted: Mapping[int, Any]) -> Iterator[BoundName]:
     by_name = function.__kwdefaults__ or {}
     for name, value in by_name.items():
         if id(value) in wanted:
-            yield Site(partial(by_name.get, name), partial(by_name.__setitem__, name))
+            yield BoundName(partial(by_name.get, name), partial(by_name.__setitem__, name))
     for number, value in enumerate(function.__defaults__ or ()):
         if id(value) in wanted:
-            yield Site(*_default(function, number))
+            yield BoundName(*_default(function, number))
 
 
 def _default(function: FunctionType, number: int) -> tuple[Callable[[], Any], Callable[[Any], object]]:

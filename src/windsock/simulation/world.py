@@ -41,7 +41,7 @@ class World:
         self.network = Network(self.schedule, RealFiles(), seed=seed)
         self.files = Files(self.baton.notify)
         self.randomness = Randomness(seed)
-        self._counters = interpreter.Counters()
+        self._numbers = interpreter.ThreadNumbers()
         self._processors = pinning.processors()
 
     def __repr__(self) -> str:
@@ -115,7 +115,7 @@ class World:
         virtual.set_live(is_live=True)
         skin.install()
         self.randomness.begin()
-        self._counters.begin()
+        self._numbers.begin()
         pinning.pin_to_one(self._processors)
 
     def end(self) -> list[str]:
@@ -125,7 +125,7 @@ class World:
         finally:
             virtual.set_live(is_live=False)
             live.leave()
-            self._counters.end()
+            self._numbers.end()
             self.randomness.end()
             skin.remove()
             pinning.pin(self._processors)

@@ -15,6 +15,7 @@ from windsock.simulation.names import Names
 from windsock.simulation.skin import (
     calendar,
     clock,
+    conditions,
     descriptors,
     handles,
     locks,
@@ -63,12 +64,14 @@ def install() -> None:
     """Put all stand-ins in place."""
     for (class_, name), method in METHODS.items():
         _grafts.put(class_, name, method)
+    conditions.install()
     _names.replace()
 
 
 def remove() -> None:
     """Put the standard library back as it was."""
     _names.restore()
+    conditions.remove()
     _grafts.remove()
     handles.handles.clear()
     polling.forget()

@@ -16,10 +16,10 @@ from windsock.simulation.files import File, bad_descriptor
 from windsock.simulation.live import current
 from windsock.simulation.tasks import Task
 
-__all__ = ["Handle", "attach", "handles", "member", "refuse_if_member"]
+__all__ = ["SocketHandle", "attach", "handles", "member", "refuse_if_member"]
 
 
-class Handle:
+class SocketHandle:
     """A socket object's descriptor (-1 once closed) and time-out in seconds (None: it blocks; 0: it does not)."""
 
     __slots__ = ("descriptor", "family", "file", "kind", "proto", "reference", "timeout")
@@ -53,20 +53,20 @@ class Handle:
         return descriptor
 
 
-handles: dict[int, Handle] = {}
+handles: dict[int, SocketHandle] = {}
 """The handles of the live world by the id of their socket objects. The dictionary stays the same."""
 
 
-def attach(sock: Any, descriptor: int, file: File, proto: int) -> Handle:
+def attach(sock: Any, descriptor: int, file: File, proto: int) -> SocketHandle:
     """Make a socket object one of the live world."""
     key = id(sock)
-    handles[key] = handle = Handle(descriptor, file, proto)
+    handles[key] = handle = SocketHandle(descriptor, file, proto)
     with suppress(TypeError):  # socket.socket has weak references; its base class, which is rarely used, has none
         handle.reference = weakref.ref(sock, lambda _: _deleted(key, handle))
     return handle
 
 
-def _deleted(key: int, handle: Handle) -> None:
+def _deleted(key: int, handle: SocketHandle) -> None:
     """Close what a deleted object has left open, as the interpreter does."""
     if handles.get(key) is handle:
         del handles[key]

@@ -102,7 +102,7 @@ def select_(rlist: Iterable[Any], wlist: Iterable[Any], xlist: Iterable[Any], ti
     return tuple([each for each in files if found.get(descriptor_of(each, ""), 0) & mask] for files, mask in kinds)
 
 
-class Poll:
+class SimulatedPoll:
     """Stands in for what select.poll() returns."""
 
     def __init__(self) -> None:
@@ -134,7 +134,7 @@ class Poll:
 
 def poll_() -> Any:
     """Stand in for select.poll()."""
-    return _poll() if current() is None else Poll()
+    return _poll() if current() is None else SimulatedPoll()
 
 
 METHODS: dict[tuple[Any, str], Any] = {}

@@ -12,7 +12,7 @@ from windsock.net.system import socket
 from windsock.simulation.files import FIRST
 from windsock.simulation.live import current
 from windsock.simulation.skin import transfers
-from windsock.simulation.skin.handles import Handle, attach, handles, member, refuse_if_member
+from windsock.simulation.skin.handles import SocketHandle, attach, handles, member, refuse_if_member
 from windsock.simulation.skin.waits import complete, deadline_of, wait_until
 from windsock.simulation.tasks import Task
 
@@ -54,17 +54,17 @@ def _open(task: Task, family: int, kind: int, proto: int) -> int:
 # --- life
 
 
-def fileno(handle: Handle) -> int:
+def fileno(handle: SocketHandle) -> int:
     """Return the descriptor."""
     return handle.descriptor
 
 
-def detach(handle: Handle) -> int:
+def detach(handle: SocketHandle) -> int:
     """Return the descriptor without closing it."""
     return handle.detach()
 
 
-def close(handle: Handle) -> None:
+def close(handle: SocketHandle) -> None:
     """Close the socket."""
     if handle.file is not None:
         task = member("close")
@@ -75,24 +75,24 @@ def close(handle: Handle) -> None:
 # --- time-outs
 
 
-def settimeout(handle: Handle, seconds: Any) -> None:
+def settimeout(handle: SocketHandle, seconds: Any) -> None:
     """Set the time-out."""
     if seconds is not None and seconds < 0:
         raise ValueError("Timeout value out of range")
     handle.set_timeout(None if seconds is None else float(seconds))
 
 
-def setblocking(handle: Handle, flag: Any) -> None:
+def setblocking(handle: SocketHandle, flag: Any) -> None:
     """Block for ever, or not at all."""
     handle.set_timeout(None if flag else 0.0)
 
 
-def gettimeout(handle: Handle) -> float | None:
+def gettimeout(handle: SocketHandle) -> float | None:
     """Return the time-out."""
     return handle.timeout
 
 
-def getblocking(handle: Handle) -> bool:
+def getblocking(handle: SocketHandle) -> bool:
     """Return whether calls wait at all."""
     return handle.timeout != 0.0
 
@@ -100,14 +100,14 @@ def getblocking(handle: Handle) -> bool:
 # --- connections
 
 
-def accept(handle: Handle) -> tuple[int, Any]:
+def accept(handle: SocketHandle) -> tuple[int, Any]:
     """Return the descriptor of the next connection, and its peer's address."""
     task, sock = member("accept"), handle.socket
     accepted, address = complete(handle, task, "a connection", sock.accept)
     return task.baton.world.files.open(accepted), address
 
 
-def connect(handle: Handle, address: Any) -> None:
+def connect(handle: SocketHandle, address: Any) -> None:
     """Connect, and wait until that is done."""
     task, sock = member("connect"), handle.socket
     task.baton.pause(task)
@@ -124,7 +124,7 @@ def connect(handle: Handle, address: Any) -> None:
     wait_until(task, handle.file, f"a connection to {address!r}", attempt, deadline_of(task, handle.timeout))
 
 
-def connect_ex(handle: Handle, address: Any) -> int:
+def connect_ex(handle: SocketHandle, address: Any) -> int:
     """Connect, and return the errno value."""
     try:
         connect(handle, address)
@@ -140,7 +140,7 @@ def connect_ex(handle: Handle, address: Any) -> int:
 def _passed_on(name: str) -> Callable[..., Any]:
     """Return a method that only passes a call on to the network's socket."""
 
-    def call(handle: Handle, *arguments: Any) -> Any:
+    def call(handle: SocketHandle, *arguments: Any) -> Any:
         task, sock = member(name), handle.socket
         task.baton.pause(task)
         return getattr(sock, name)(*arguments)
@@ -148,7 +148,7 @@ def _passed_on(name: str) -> Callable[..., Any]:
     return call
 
 
-def setsockopt(handle: Handle, level: int, option: int, value: Any, size: int | None = None) -> None:
+def setsockopt(handle: SocketHandle, level: int, option: int, value: Any, size: int | None = None) -> None:
     """Set an option; `value` may be an integer or bytes."""
     if value is None:
         value = bytes(size or 0)
@@ -173,7 +173,7 @@ def _method(name: str, body: Callable[..., Any]) -> Callable[..., Any]:
     return stand_in
 
 
-def _property(name: str, read: Callable[[Handle], Any]) -> property:
+def _property(name: str, read: Callable[[SocketHandle], Any]) -> property:
     old = _socket.socket.__dict__[name]
 
     def stand_in(self: Any) -> Any:

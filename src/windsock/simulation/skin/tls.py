@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from windsock.simulation.skin import transfers
-from windsock.simulation.skin.handles import Handle, handles
+from windsock.simulation.skin.handles import SocketHandle, handles
 
 __all__ = ["METHODS"]
 
@@ -17,10 +17,10 @@ _wrap_bio: Any = _ssl._SSLContext._wrap_bio  # type: ignore[attr-defined]
 OWN = ("_handle", "_incoming", "_outgoing", "_tls", "_unsent", "_sock")
 
 
-class Session:
+class SocketSession:
     """Stands in for the object that an `ssl.SSLSocket` calls: one over buffers, whose bytes are sent and received."""
 
-    def __init__(self, sock: Any, handle: Handle, tls: Any, incoming: Any, outgoing: Any) -> None:
+    def __init__(self, sock: Any, handle: SocketHandle, tls: Any, incoming: Any, outgoing: Any) -> None:
         self._sock = sock
         self._handle = handle
         self._tls = tls
@@ -114,7 +114,7 @@ def wrap_socket(
         return _wrap_socket(self, sock, server_side, server_hostname, owner=owner, session=session)
     incoming, outgoing = _ssl.MemoryBIO(), _ssl.MemoryBIO()
     tls = _wrap_bio(self, incoming, outgoing, server_side, server_hostname, owner=owner, session=session)
-    return Session(handle.reference, handle, tls, incoming, outgoing)
+    return SocketSession(handle.reference, handle, tls, incoming, outgoing)
 
 
 METHODS: dict[tuple[Any, str], Any] = {(_ssl._SSLContext, "_wrap_socket"): wrap_socket}

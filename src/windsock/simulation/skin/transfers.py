@@ -8,7 +8,7 @@ from typing import Any
 
 from windsock.net.system import socket
 from windsock.simulation.errors import NotSimulated
-from windsock.simulation.skin.handles import Handle, member
+from windsock.simulation.skin.handles import SocketHandle, member
 from windsock.simulation.skin.waits import complete, deadline_of, wait_until
 from windsock.simulation.tasks import Task
 
@@ -17,33 +17,33 @@ __all__ = ["BODIES"]
 WHOLE = int(getattr(socket, "MSG_WAITALL", 0))
 
 
-def _receive(handle: Handle, name: str, flags: int, *arguments: Any) -> Any:
+def _receive(handle: SocketHandle, name: str, flags: int, *arguments: Any) -> Any:
     task, sock = member(name), handle.socket
     if flags & WHOLE:
         raise NotSimulated(f"{name}() with MSG_WAITALL", "the network returns what there is")
     return complete(handle, task, "data", partial(getattr(sock, name), *arguments, flags), flags)
 
 
-def recv(handle: Handle, size: int, flags: int = 0) -> Any:
+def recv(handle: SocketHandle, size: int, flags: int = 0) -> Any:
     """Return received bytes."""
     if size < 0:
         raise ValueError("negative buffersize in recv")
     return _receive(handle, "recv", flags, size)
 
 
-def recvfrom(handle: Handle, size: int, flags: int = 0) -> Any:
+def recvfrom(handle: SocketHandle, size: int, flags: int = 0) -> Any:
     """Return received bytes and their sender."""
     if size < 0:
         raise ValueError("negative buffersize in recvfrom")
     return _receive(handle, "recvfrom", flags, size)
 
 
-def recv_into(handle: Handle, buffer: Any, nbytes: int = 0, flags: int = 0) -> Any:
+def recv_into(handle: SocketHandle, buffer: Any, nbytes: int = 0, flags: int = 0) -> Any:
     """Receive into a buffer."""
     return _receive(handle, "recv_into", flags, buffer, _size("recv_into", buffer, nbytes))
 
 
-def recvfrom_into(handle: Handle, buffer: Any, nbytes: int = 0, flags: int = 0) -> Any:
+def recvfrom_into(handle: SocketHandle, buffer: Any, nbytes: int = 0, flags: int = 0) -> Any:
     """Receive into a buffer, and return the sender too."""
     return _receive(handle, "recvfrom_into", flags, buffer, _size("recvfrom_into", buffer, nbytes))
 
@@ -57,14 +57,14 @@ def _size(name: str, buffer: Any, size: int) -> int:
     return size or length
 
 
-def recvmsg(handle: Handle, bufsize: int, ancbufsize: int = 0, flags: int = 0) -> Any:  # noqa: ARG001
+def recvmsg(handle: SocketHandle, bufsize: int, ancbufsize: int = 0, flags: int = 0) -> Any:  # noqa: ARG001
     """Return a message; the world's sockets carry no ancillary data."""
     if bufsize < 0:
         raise ValueError("negative buffer size in recvmsg()")
     return _receive(handle, "recvmsg", flags, bufsize)
 
 
-def recvmsg_into(handle: Handle, buffers: Any, ancbufsize: int = 0, flags: int = 0) -> Any:  # noqa: ARG001
+def recvmsg_into(handle: SocketHandle, buffers: Any, ancbufsize: int = 0, flags: int = 0) -> Any:  # noqa: ARG001
     """Receive a message into several buffers."""
     views = [memoryview(each).cast("B") for each in buffers]
     data, ancillary, received, address = _receive(handle, "recvmsg", flags, sum(map(len, views)))
@@ -76,7 +76,7 @@ def recvmsg_into(handle: Handle, buffers: Any, ancbufsize: int = 0, flags: int =
     return length, ancillary, received, address
 
 
-def send(handle: Handle, data: Any, flags: int = 0) -> int:
+def send(handle: SocketHandle, data: Any, flags: int = 0) -> int:
     """Send bytes: all of them if the socket blocks, as send(2) does."""
     task, sock = member("send"), handle.socket
     with memoryview(data).cast("B") as view:
@@ -87,7 +87,7 @@ def send(handle: Handle, data: Any, flags: int = 0) -> int:
     return sent
 
 
-def sendall(handle: Handle, data: Any, flags: int = 0) -> None:
+def sendall(handle: SocketHandle, data: Any, flags: int = 0) -> None:
     """Send all bytes within the socket's time-out."""
     task, sock = member("sendall"), handle.socket
     deadline = deadline_of(task, handle.timeout)
@@ -97,7 +97,7 @@ def sendall(handle: Handle, data: Any, flags: int = 0) -> None:
             _send_rest(handle, task, view[sent:], flags, deadline)
 
 
-def _send_rest(handle: Handle, task: Task, view: memoryview, flags: int, deadline: float | None) -> None:
+def _send_rest(handle: SocketHandle, task: Task, view: memoryview, flags: int, deadline: float | None) -> None:
     while view:
         sock, file = handle.socket, handle.file
         assert file is not None
@@ -110,7 +110,7 @@ def _send_rest(handle: Handle, task: Task, view: memoryview, flags: int, deadlin
         view = view[sent:]
 
 
-def sendto(handle: Handle, data: Any, *rest: Any) -> Any:
+def sendto(handle: SocketHandle, data: Any, *rest: Any) -> Any:
     """Send a datagram: sendto(data, address) or sendto(data, flags, address)."""
     if len(rest) not in (1, 2):
         raise TypeError(f"sendto() takes 2 or 3 arguments ({len(rest) + 1} given)")
@@ -119,7 +119,7 @@ def sendto(handle: Handle, data: Any, *rest: Any) -> Any:
     return complete(handle, task, "room to send", partial(sock.sendto, data, flags, address), flags)
 
 
-def sendmsg(handle: Handle, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None) -> Any:
+def sendmsg(handle: SocketHandle, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None) -> Any:
     """Send several buffers as one message."""
     if any(ancdata):
         raise NotSimulated("sendmsg() with ancillary data", "descriptors and credentials are the kernel's")

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from windsock.net.system import socket
 from windsock.simulation.files import File
-from windsock.simulation.skin.handles import Handle
+from windsock.simulation.skin.handles import SocketHandle
 from windsock.simulation.tasks import Task
 
 __all__ = ["complete", "deadline_of", "left", "wait_until"]
@@ -26,7 +26,7 @@ def left(task: Task, deadline: float | None) -> float | None:
     return None if deadline is None else deadline - task.baton.schedule.seconds
 
 
-def complete(handle: Handle, task: Task, what: str, attempt: Callable[[], T], flags: int = 0) -> T:
+def complete(handle: SocketHandle, task: Task, what: str, attempt: Callable[[], T], flags: int = 0) -> T:
     """Return what a call of a socket returns, which may have to wait; TimeoutError after the socket's time-out."""
     task.baton.pause(task)
     try:
