@@ -85,6 +85,14 @@ def test_a_socket_that_does_not_block_says_so(pair: Pair) -> None:
         client.recv(1)
 
 
+def test_whether_a_file_blocks_is_up_to_all_that_have_it(pair: Pair) -> None:
+    client, _ = pair
+    os.set_blocking(client.fileno(), False)
+
+    with pytest.raises(BlockingIOError):
+        client.recv(1)
+
+
 def test_a_blocking_send_waits_until_all_is_sent(world: World, pair: Pair) -> None:
     client, accepted = pair
     data = bytes(3_000_000)

@@ -40,6 +40,11 @@ class SocketHandle:
             raise bad_descriptor()
         return self.file.opened
 
+    @property
+    def waits(self) -> bool:
+        """Whether a call waits: that is up to the time-out, or else to the file, which others may have as well."""
+        return bool(self.timeout) or (self.file is not None and self.file.is_blocking)
+
     def set_timeout(self, seconds: float | None) -> None:
         """Set the time-out, and with it whether the file blocks."""
         if self.file is None:

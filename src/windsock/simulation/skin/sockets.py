@@ -116,12 +116,12 @@ def connect(handle: SocketHandle, address: Any) -> None:
         attempt()
         return
     except BlockingIOError:
-        if handle.timeout == 0 or handle.file is None:
+        if handle.file is None or not handle.waits:
             raise
     if sock.events():
         attempt()
         return
-    wait_until(task, handle.file, f"a connection to {address!r}", attempt, deadline_of(task, handle.timeout))
+    wait_until(task, handle.file, f"a connection to {address!r}", attempt, deadline_of(task, handle.timeout or None))
 
 
 def connect_ex(handle: SocketHandle, address: Any) -> int:

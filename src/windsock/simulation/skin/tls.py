@@ -75,7 +75,7 @@ class SocketSession:
     def _send(self) -> None:
         data = self._unsent + self._outgoing.read()
         self._unsent = b""
-        if data and self._handle.timeout == 0:
+        if data and not self._handle.waits:
             self._send_some(data)
         elif data:
             transfers.sendall(self._handle, data)

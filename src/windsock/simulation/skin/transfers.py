@@ -81,7 +81,7 @@ def send(handle: SocketHandle, data: Any, flags: int = 0) -> int:
     task, sock = member("send"), handle.socket
     with memoryview(data).cast("B") as view:
         sent = int(complete(handle, task, "room to send", partial(sock.send, view, flags), flags))
-        if handle.timeout is None and sent < len(view) and sock.type == socket.SOCK_STREAM:
+        if sent < len(view) and handle.waits and not handle.timeout and sock.type == socket.SOCK_STREAM:
             _send_rest(handle, task, view[sent:], flags, None)
             return len(view)
     return sent
@@ -90,7 +90,7 @@ def send(handle: SocketHandle, data: Any, flags: int = 0) -> int:
 def sendall(handle: SocketHandle, data: Any, flags: int = 0) -> None:
     """Send all bytes within the socket's time-out."""
     task, sock = member("sendall"), handle.socket
-    deadline = deadline_of(task, handle.timeout)
+    deadline = deadline_of(task, handle.timeout or None)
     with memoryview(data).cast("B") as view:
         sent = complete(handle, task, "room to send", partial(sock.send, view, flags), flags)
         if sent < len(view):
@@ -104,7 +104,7 @@ def _send_rest(handle: SocketHandle, task: Task, view: memoryview, flags: int, d
         try:
             sent = sock.send(view, flags)
         except BlockingIOError:
-            if handle.timeout == 0:
+            if not handle.waits:
                 raise
             sent = wait_until(task, file, "room to send", partial(sock.send, view, flags), deadline)
         view = view[sent:]

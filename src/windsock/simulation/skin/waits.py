@@ -32,10 +32,10 @@ def complete(handle: SocketHandle, task: Task, what: str, attempt: Callable[[], 
     try:
         return attempt()
     except BlockingIOError:
-        if handle.timeout == 0 or flags & DONT_WAIT or handle.file is None:
+        if flags & DONT_WAIT or handle.file is None or not handle.waits:
             task.baton.idle(task)
             raise
-    return wait_until(task, handle.file, what, attempt, deadline_of(task, handle.timeout))
+    return wait_until(task, handle.file, what, attempt, deadline_of(task, handle.timeout or None))
 
 
 def wait_until(task: Task, file: File, what: str, attempt: Callable[[], T], deadline: float | None) -> T:
