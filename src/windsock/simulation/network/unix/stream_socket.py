@@ -128,6 +128,8 @@ class UnixStreamSocket(UnixSocket):
             raise failure(errno.EISCONN if self._peer is not None else errno.EOPNOTSUPP)
         if self._peer is None:
             raise failure(errno.ENOTCONN)
+        if self.type == socket.SOCK_SEQPACKET:
+            self.raise_error()
         if self.shut & SENDING:
             raise failure(errno.EPIPE)
 
@@ -150,6 +152,8 @@ class UnixStreamSocket(UnixSocket):
             raise failure(errno.EINVAL if self.type == socket.SOCK_STREAM else errno.ENOTCONN)
         if flags & OOB:
             raise failure(errno.EOPNOTSUPP)
+        if self.type == socket.SOCK_SEQPACKET:
+            self.raise_error()
         if self._inbox:
             message = self._inbox.take(size, flags)
             self._peer.changed()
