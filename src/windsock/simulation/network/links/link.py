@@ -64,9 +64,9 @@ class Link:
 
         Raises UsageError for a negative latency, and for a bandwidth that is not more than 0.
         """
-        if not isinstance(latency, int | float) or not 0 <= latency < inf:
+        if not 0 <= latency < inf:
             raise UsageError(f"link: latency={latency!r}: expected 0 or more seconds")
-        if bandwidth is not None and not (isinstance(bandwidth, int | float) and bandwidth > 0):
+        if bandwidth is not None and not bandwidth > 0:
             raise UsageError(f"link: bandwidth={bandwidth!r}: expected more than 0 bytes per second, or None")
         for each in self.directions:
             each.set(latency, bandwidth)

@@ -7,11 +7,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from windsock.net.callbacks import nothing
-from windsock.net.system import select, socket
+from windsock.net.system import socket
 from windsock.simulation.network.datagram_queue import DatagramQueue, ReceivedDatagram
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.halves import BOTH, RECEIVING, SENDING, halves_of, mirrored
 from windsock.simulation.network.message_flags import OOB
+from windsock.simulation.network.poll_events import ERR, HUP, IN, OUT, RDHUP
 from windsock.simulation.network.simulated_socket import Ancillary, Message, SimulatedSocket
 from windsock.simulation.network.unix.inbox import UnixInbox
 from windsock.simulation.network.unix.socket import UnixSocket
@@ -202,14 +203,14 @@ class UnixStreamSocket(UnixSocket):
 
     def events(self) -> int:
         """Return the events that poll(2) reports."""
-        mask = select.POLLERR if self.error else 0
+        mask = ERR if self.error else 0
         if self._inbox or self._queue:
-            mask |= select.POLLIN
+            mask |= IN
         if self.shut & RECEIVING:
-            mask |= select.POLLIN | select.POLLRDHUP
+            mask |= IN | RDHUP
         if self.shut == BOTH or (self._peer is None and self._backlog is None):
-            mask |= select.POLLHUP
-        return mask | select.POLLOUT if self._backlog is None and self._is_writable() else mask
+            mask |= HUP
+        return mask | OUT if self._backlog is None and self._is_writable() else mask
 
     def _is_writable(self) -> bool:
         """Return whether three quarters of the send buffer are free, which is when Linux says so."""
