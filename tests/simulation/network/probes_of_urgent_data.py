@@ -111,6 +111,20 @@ def a_second_urgent_byte(world: World) -> list[Any]:
 
 
 @probe
+def urgent_data_of_a_unix_stream(world: World) -> list[Any]:
+    results: list[Any] = []
+    for is_inline in (0, 1):
+        first, second = world.unix_pair()
+        second.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, is_inline)
+        results += [second.recv(1, OOB), first.send(b"", OOB), first.send(b"ab!", OOB), second.events()]
+        results += [second.unread(), second.recv(1, OOB | socket.MSG_PEEK), first.send(b"cd?", OOB), first.send(b"ef")]
+        results += [second.recv(9), second.at_mark(), second.recv(9, socket.MSG_PEEK), second.recv(9)]
+        results += [first.send(b"gh!", OOB), second.recv(1, OOB), first.send(b"ij"), second.recv(9)]
+        results += [second.at_mark(), second.recv(9), second.events(), second.close(), first.events()]
+    return results
+
+
+@probe
 def urgent_data_at_the_end(world: World) -> list[Any]:
     client, server = world.pair()
     client.send(b"!", OOB)

@@ -56,6 +56,8 @@ def test_a_name_is_the_address_of_its_host(network: Network, hosts: tuple[Host, 
     assert network.addresses("localhost") == ("127.0.0.1", "::1")
     with pytest.raises(socket.gaierror, match="not known"):
         network.addresses("elsewhere")
+    with pytest.raises(UsageError, match="expected the name of a host"):
+        network.host("10.0.0.7")
 
 
 def test_hosts_reach_each_other_and_not_each_others_loopback(hosts: tuple[Host, Host], clock: Clock) -> None:
@@ -164,6 +166,25 @@ def test_a_full_queue_is_tried_again_and_times_out_at_last(network: Network, clo
     assert repeated
     with pytest.raises(TimeoutError):
         clients[2].connect(listener.getsockname())
+
+
+def test_a_client_that_leaves_during_the_handshake_is_not_accepted(
+    network: Network, hosts: tuple[Host, Host], clock: Clock
+) -> None:
+    network.link(*hosts).set(latency=1)
+    client, listener, again = (each.socket(socket.AF_INET, socket.SOCK_STREAM) for each in (*hosts, hosts[1]))
+    listener.bind(("db.internal", 80))
+    listener.listen(5)
+    with pytest.raises(BlockingIOError):
+        client.connect(("db.internal", 80))
+    clock.advance(1.5)
+    client.close()
+    clock.advance(5)
+    events = listener.events()
+    listener.close()
+
+    assert events == 0
+    again.bind(("db.internal", 80))
 
 
 def test_a_fault_delays_one_direction(network: Network, hosts: tuple[Host, Host], clock: Clock) -> None:

@@ -54,6 +54,14 @@ class ByteQueue:
             size -= len(self._chunks.popleft())
         self._offset = size
 
+    def remove(self, position: int) -> bytes:
+        """Remove and return the byte at a position. This copies what follows it."""
+        before, byte, after = self.peek(position), self.peek(1, position), self.peek(self.size, position + 1)
+        self.clear()
+        self.append(before)
+        self.append(after)
+        return byte
+
     def clear(self) -> None:
         """Remove everything."""
         self._chunks.clear()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import re
 from socket import EAI_NONAME, gaierror  # an error that tools do not replace
 
+from windsock.errors import UsageError
 from windsock.net.system import socket
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.host import LOOPBACK, Host
@@ -15,6 +17,8 @@ from windsock.simulation.network.unix.files import FilesInMemory, SocketFiles
 from windsock.simulation.network.unix.names import UnixNames
 
 __all__ = ["Network"]
+
+NAME = re.compile(r"[\w-]+(\.[\w-]+)*")
 
 
 class Network:
@@ -32,8 +36,13 @@ class Network:
         self.localhost = self.host("localhost")
 
     def host(self, name: str) -> Host:
-        """Return the host of a name; add it if it is not there. Names are the same in upper and lower case."""
-        key = name.lower()
+        """Return the host of a name; add it if it is not there. Names are the same in upper and lower case.
+
+        Raises UsageError for an address, and for what cannot be a name.
+        """
+        key = key_of(name)
+        if not NAME.fullmatch(key) or key.replace(".", "").isdigit():
+            raise UsageError(f"host({name!r}): expected the name of a host, such as 'db.internal'")
         if key not in self._hosts:
             number = len(self._hosts) + 1
             self._hosts[key] = Host(self, name, (f"10.0.{number >> 8}.{number & 255}", f"fd00::{number:x}"))
@@ -58,7 +67,7 @@ class Network:
 
     def addresses(self, name: str) -> tuple[str, ...]:
         """Return the addresses of a name, IPv4 first. Raises gaierror (EAI_NONAME) if no host has the name."""
-        key = name.lower().rstrip(".")
+        key = key_of(name)
         if key == "localhost":
             return tuple(LOOPBACK.values())
         if key not in self._hosts:
@@ -86,3 +95,8 @@ class Network:
         if key not in self._links:
             self._links[key] = (first.name, Link(self.timers, self._seed))
         return self._links[key]
+
+
+def key_of(name: str) -> str:
+    """Return a name as names are compared: in lower case, without a dot at the end."""
+    return name.lower().removesuffix(".")

@@ -22,49 +22,44 @@ LINGER = struct.Struct("ii")
 TIME = struct.Struct("ll")
 SOCKET = socket.SOL_SOCKET
 
-COMMON = {
-    (SOCKET, socket.SO_REUSEADDR): 0,
-    (SOCKET, socket.SO_REUSEPORT): 0,
-    (SOCKET, socket.SO_KEEPALIVE): 0,
-    (SOCKET, socket.SO_BROADCAST): 0,
-    (SOCKET, socket.SO_OOBINLINE): 0,
-    (SOCKET, socket.SO_DONTROUTE): 0,
-    (SOCKET, socket.SO_RCVLOWAT): 1,
-    (SOCKET, socket.SO_PRIORITY): 0,
-    (SOCKET, socket.SO_RCVBUF): DATAGRAM_BUFFER,
-    (SOCKET, socket.SO_SNDBUF): DATAGRAM_BUFFER,
-}
-IP = {
-    (socket.IPPROTO_IP, socket.IP_TTL): 64,
-    (socket.IPPROTO_IP, socket.IP_TOS): 0,
-}
-IPV6 = {
-    (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY): 0,
-    (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS): 64,
-}
-TCP = {
-    (SOCKET, socket.SO_RCVBUF): TCP_RECEIVE_BUFFER,
-    (SOCKET, socket.SO_SNDBUF): TCP_SEND_BUFFER,
-    (socket.IPPROTO_TCP, socket.TCP_NODELAY): 0,
-    (socket.IPPROTO_TCP, socket.TCP_CORK): 0,
-    (socket.IPPROTO_TCP, socket.TCP_QUICKACK): 1,
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE): 7200,
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL): 75,
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT): 9,
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT): 0,
-    (socket.IPPROTO_TCP, socket.TCP_MAXSEG): 32_741,
-    (socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT): 0,
-    (socket.IPPROTO_TCP, socket.TCP_SYNCNT): 6,
-}
+
+def known(level: int, **defaults: int) -> dict[tuple[int, int], int]:
+    """Return options with their values at first; those that this system has no name for are left out."""
+    return {(level, getattr(socket, name)): value for name, value in defaults.items() if hasattr(socket, name)}
+
+
+COMMON = known(
+    SOCKET,
+    SO_REUSEADDR=0,
+    SO_REUSEPORT=0,
+    SO_KEEPALIVE=0,
+    SO_BROADCAST=0,
+    SO_OOBINLINE=0,
+    SO_DONTROUTE=0,
+    SO_RCVLOWAT=1,
+    SO_PRIORITY=0,
+    SO_RCVBUF=DATAGRAM_BUFFER,
+    SO_SNDBUF=DATAGRAM_BUFFER,
+)
+IP = known(socket.IPPROTO_IP, IP_TTL=64, IP_TOS=0)
+IPV6 = known(socket.IPPROTO_IPV6, IPV6_V6ONLY=0, IPV6_UNICAST_HOPS=64)
+TCP = known(SOCKET, SO_RCVBUF=TCP_RECEIVE_BUFFER, SO_SNDBUF=TCP_SEND_BUFFER) | known(
+    socket.IPPROTO_TCP,
+    TCP_NODELAY=0,
+    TCP_CORK=0,
+    TCP_QUICKACK=1,
+    TCP_KEEPIDLE=7200,
+    TCP_KEEPINTVL=75,
+    TCP_KEEPCNT=9,
+    TCP_USER_TIMEOUT=0,
+    TCP_MAXSEG=32_741,
+    TCP_DEFER_ACCEPT=0,
+    TCP_SYNCNT=6,
+)
+UNIX = known(SOCKET, SO_PASSCRED=0)
 FLAGS = {
-    (SOCKET, socket.SO_REUSEADDR),
-    (SOCKET, socket.SO_REUSEPORT),
-    (SOCKET, socket.SO_KEEPALIVE),
-    (SOCKET, socket.SO_BROADCAST),
-    (SOCKET, socket.SO_OOBINLINE),
-    (SOCKET, socket.SO_DONTROUTE),
-    (socket.IPPROTO_TCP, socket.TCP_NODELAY),
-    (socket.IPPROTO_TCP, socket.TCP_CORK),
+    *known(SOCKET, SO_REUSEADDR=1, SO_REUSEPORT=1, SO_KEEPALIVE=1, SO_BROADCAST=1, SO_OOBINLINE=1, SO_DONTROUTE=1),
+    *known(socket.IPPROTO_TCP, TCP_NODELAY=1, TCP_CORK=1),
 }
 TIMES = {socket.SO_RCVTIMEO, socket.SO_SNDTIMEO}
 BUFFERS = {socket.SO_RCVBUF: LEAST_RECEIVE_BUFFER, socket.SO_SNDBUF: LEAST_SEND_BUFFER}
@@ -94,7 +89,7 @@ class SocketOptions:
         if family == socket.AF_INET6:
             self._values |= IPV6
         if family == socket.AF_UNIX:
-            self._values[SOCKET, getattr(socket, "SO_PASSCRED", 16)] = 0
+            self._values |= UNIX
         self.linger: tuple[int, int] = (0, 0)
         """Whether close(2) lingers, and for how many seconds."""
         self.times: dict[int, tuple[int, int]] = dict.fromkeys(TIMES, (0, 0))

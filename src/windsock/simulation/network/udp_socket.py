@@ -6,12 +6,13 @@ import errno
 from typing import TYPE_CHECKING, Any
 
 from windsock.net.callbacks import nothing
-from windsock.net.system import select, socket
+from windsock.net.system import socket
 from windsock.simulation.network.addresses import ANY, BROADCAST, IPEndpoint, is_any, shown
 from windsock.simulation.network.datagram_queue import DatagramQueue, ReceivedDatagram
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.halves import BOTH, RECEIVING, SENDING, halves_of
 from windsock.simulation.network.message_flags import OOB
+from windsock.simulation.network.poll_events import ERR, HUP, IN, OUT, RDHUP
 from windsock.simulation.network.ports import PortClaim
 from windsock.simulation.network.simulated_socket import Message, SimulatedSocket
 
@@ -198,14 +199,14 @@ class UDPSocket(SimulatedSocket):
 
     def events(self) -> int:
         """Return the events that poll(2) reports: a UDP socket can always send."""
-        mask = select.POLLOUT
+        mask = OUT
         if self._queue:
-            mask |= select.POLLIN
+            mask |= IN
         if self._error:
-            mask |= select.POLLERR
+            mask |= ERR
         if self._shut & RECEIVING:
-            mask |= select.POLLIN | select.POLLRDHUP
-        return mask | select.POLLHUP if self._shut == BOTH else mask
+            mask |= IN | RDHUP
+        return mask | HUP if self._shut == BOTH else mask
 
     def unread(self) -> int:
         """Return the size of the next datagram."""

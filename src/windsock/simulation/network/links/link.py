@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from itertools import count
+from math import inf
 from typing import TYPE_CHECKING
+
+from windsock.errors import UsageError
 
 if TYPE_CHECKING:
     from windsock.net.targets import Unit
@@ -61,10 +64,10 @@ class Link:
 
         Raises UsageError for a negative latency, and for a bandwidth that is not more than 0.
         """
-        from windsock.simulation.network.links.faults import check
-
-        check("latency", latency, latency >= 0, "0 or more seconds")
-        check("bandwidth", bandwidth, bandwidth is None or bandwidth > 0, "more than 0 bytes per second, or None")
+        if not 0 <= latency < inf:
+            raise UsageError(f"link: latency={latency!r}: expected 0 or more seconds")
+        if bandwidth is not None and not bandwidth > 0:
+            raise UsageError(f"link: bandwidth={bandwidth!r}: expected more than 0 bytes per second, or None")
         for each in self.directions:
             each.set(latency, bandwidth)
 

@@ -58,13 +58,13 @@ class Passage:
             return 0
         return ROOM - self._out.unsent
 
-    def arrive(self, data: bytes, is_urgent: bool) -> None:
+    def arrive(self, data: bytes, *, is_urgent: bool) -> None:
         """Pass data to the faults."""
         if self.has_ended:
             self._source.arrive_reset()
         elif self._chain.is_idle():
             self._chain.carried(len(data))
-            self._out.write(data, is_urgent)
+            self._out.write(data, is_urgent=is_urgent)
         else:
             now = self._timers.now()
             ordinary = data[:-1] if is_urgent else data
@@ -123,12 +123,12 @@ class Passage:
     def _write(self, item: Data) -> None:
         rest = item.data
         if isinstance(item.attached, UrgentMark):
-            self._out.write(rest[:1], True)
+            self._out.write(rest[:1], is_urgent=True)
             rest = rest[1:]
         if rest:
-            self._out.write(rest, False)
+            self._out.write(rest, is_urgent=False)
 
-    def _progress(self, has_ended: bool) -> None:  # noqa: ARG002  # the interface of senders
+    def _progress(self) -> None:
         if self._resets_once_empty and not self._out.unsent:
             self._box.reset()
         self._tell_of_room()

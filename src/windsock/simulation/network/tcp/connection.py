@@ -9,12 +9,12 @@ import errno
 from collections.abc import Callable
 
 from windsock.net.callbacks import nothing
-from windsock.net.system import select
 from windsock.simulation.network.addresses import IPEndpoint
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.halves import BOTH, RECEIVING, SENDING
 from windsock.simulation.network.links.wire import Wire
 from windsock.simulation.network.message_flags import OOB, PEEK
+from windsock.simulation.network.poll_events import ERR, HUP, IN, OUT, PRI, RDHUP
 from windsock.simulation.network.socket_options import SocketOptions
 from windsock.simulation.network.tcp.inbox import StreamInbox
 from windsock.simulation.network.tcp.sender import Receiver, Sender
@@ -51,7 +51,7 @@ class TCPConnection:
 
     def establish(self, wire: Wire, peer: Receiver) -> None:
         """Connect this end to the other one, or to what is between them."""
-        self._sender = Sender(wire, peer, self._on_progress)
+        self._sender = Sender(wire, peer, self._on_progress, self._on_acknowledged_end)
         peer.feed_by(self._sender.pump)
         self.state = TCPState.ESTABLISHED
         self.on_change()
@@ -62,7 +62,7 @@ class TCPConnection:
 
     # --- calls of the socket
 
-    def send(self, data: bytes, is_urgent: bool = False) -> int:
+    def send(self, data: bytes, *, is_urgent: bool = False) -> int:
         """Send as many bytes as fit into the send buffer; return their number."""
         if self.error or self.shut & SENDING or self.state is TCPState.CLOSED:
             raise self.take_error() or failure(errno.EPIPE)
@@ -74,7 +74,7 @@ class TCPConnection:
             raise failure(errno.EAGAIN)
         if len(data) > room:
             data = data[:room]
-        sender.write(data, is_urgent and bool(data))
+        sender.write(data, is_urgent=is_urgent and bool(data))
         return len(data)
 
     def receive(self, size: int, flags: int) -> bytes:
@@ -151,19 +151,19 @@ class TCPConnection:
     def events(self) -> int:
         """Return the events that poll(2) reports."""
         shut = self.shut
-        mask = select.POLLERR if self.error else 0
+        mask = ERR if self.error else 0
         if shut == BOTH or self.state is TCPState.CLOSED:
-            mask |= select.POLLHUP
+            mask |= HUP
         if shut & RECEIVING:
-            mask |= select.POLLIN | select.POLLRDHUP
+            mask |= IN | RDHUP
         if self.state is TCPState.SYN_SENT:
             return mask
         if self.inbox.readable(is_inline=self.options.is_inline):
-            mask |= select.POLLIN
+            mask |= IN
         if shut & SENDING or self._is_writable():
-            mask |= select.POLLOUT
+            mask |= OUT
         if self.inbox.has_urgent:
-            mask |= select.POLLPRI
+            mask |= PRI
         return mask
 
     def _is_writable(self) -> bool:
@@ -176,7 +176,7 @@ class TCPConnection:
         """Return how many bytes fit into the receive buffer."""
         return self.options.receive_buffer - self.inbox.bytes.size
 
-    def arrive(self, data: bytes, is_urgent: bool) -> None:
+    def arrive(self, data: bytes, *, is_urgent: bool) -> None:
         """Take data; answer with a reset if the socket has ended both halves."""
         if self.state is TCPState.CLOSED:
             if self._sender is not None:
@@ -211,11 +211,12 @@ class TCPConnection:
         self.error = number
         self.abort()
 
-    def _on_progress(self, has_ended: bool) -> None:
-        if has_ended and self.state is not TCPState.CLOSED:
+    def _on_progress(self) -> None:
+        self.on_change()
+
+    def _on_acknowledged_end(self) -> None:
+        if self.state is not TCPState.CLOSED:
             self._move(AFTER_ACKNOWLEDGED_END)
-        else:
-            self.on_change()
 
     def _move(self, table: dict[TCPState, TCPState]) -> None:
         self.state = table.get(self.state, TCPState.CLOSED)

@@ -64,9 +64,11 @@ class Handshake:
             self._back.carry(0, lambda: self._answered(listener, child))
 
     def _answered(self, listener: TCPListener, child: TCPConnection) -> None:
-        if self._is_pending():
-            self._join(child)
-            self._there.carry(0, lambda: listener.add(child))
+        if not self._is_pending():
+            child.abort()
+            return
+        self._join(child)
+        self._there.carry(0, lambda: listener.add(child))
 
     def _join(self, child: TCPConnection) -> None:
         client = self._connection

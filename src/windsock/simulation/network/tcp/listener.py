@@ -26,9 +26,8 @@ class TCPListener:
         return len(self._queue) > self.backlog
 
     def add(self, connection: TCPConnection) -> None:
-        """Queue an established connection; reset it if nobody listens any more."""
+        """Queue an established connection; reset it if the listener is closed."""
         if self.is_closed:
-            connection.close()
             connection.abort()
             return
         self._queue.append(connection)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from windsock.net.callbacks import nothing
 from windsock.simulation.network.byte_queue import ByteQueue
 from windsock.simulation.network.links.wire import Wire
 
@@ -25,7 +26,7 @@ class Receiver(Protocol):
         """Return how many bytes fit into the receive buffer."""
         ...
 
-    def arrive(self, data: bytes, is_urgent: bool) -> None:
+    def arrive(self, data: bytes, *, is_urgent: bool) -> None:
         """Take data. The last byte may be urgent."""
         ...
 
@@ -39,14 +40,27 @@ class Receiver(Protocol):
 
 
 class Sender:
-    """Sends from one end of a connection. `on_progress` is called when bytes, or the end, have arrived."""
+    """Sends from one end of a connection. `on_progress` is called when bytes arrive, `on_end` when the end does."""
 
-    __slots__ = ("_end_is_sent", "_has_end", "_on_progress", "_queue", "_target", "_travelling", "_urgent", "_wire")
+    __slots__ = (
+        "_end_is_sent",
+        "_has_end",
+        "_on_end",
+        "_on_progress",
+        "_queue",
+        "_target",
+        "_travelling",
+        "_urgent",
+        "_wire",
+    )
 
-    def __init__(self, wire: Wire, target: Receiver, on_progress: Callable[[bool], object]) -> None:
+    def __init__(
+        self, wire: Wire, target: Receiver, on_progress: Callable[[], object], on_end: Callable[[], object] = nothing
+    ) -> None:
         self._wire = wire
         self._target = target
         self._on_progress = on_progress
+        self._on_end = on_end
         self._queue = ByteQueue()
         self._travelling = 0
         self._urgent = 0
@@ -58,10 +72,10 @@ class Sender:
         """The number of bytes that have not arrived: what fills the send buffer (SIOCOUTQ, tcp(7))."""
         return self._queue.size + self._travelling
 
-    def write(self, data: bytes, is_urgent: bool) -> None:
+    def write(self, data: bytes, *, is_urgent: bool) -> None:
         """Send data as soon as the other end has room. The last byte may be urgent."""
         if not (is_urgent or self._queue.size) and self._wire.is_immediate() and len(data) <= self._target.room():
-            self._target.arrive(data, False)
+            self._target.arrive(data, is_urgent=False)
             return
         self._queue.append(data)
         if is_urgent:
@@ -89,22 +103,22 @@ class Sender:
             size = min(self._queue.size, self._target.room() - self._travelling, SEGMENT, self._urgent or SEGMENT)
             if size <= 0:
                 return
-            self._transmit(self._queue.take(size), size == self._urgent)
+            self._transmit(self._queue.take(size), is_urgent=size == self._urgent)
         if self._has_end and not self._end_is_sent:
             self._end_is_sent = True
             self._wire.carry(0, self._deliver_end)
 
-    def _transmit(self, data: bytes, is_urgent: bool) -> None:
+    def _transmit(self, data: bytes, *, is_urgent: bool) -> None:
         self._urgent = max(0, self._urgent - len(data))
         self._travelling += len(data)
 
         def deliver() -> None:
             self._travelling -= len(data)
-            self._target.arrive(data, is_urgent)
-            self._on_progress(False)
+            self._target.arrive(data, is_urgent=is_urgent)
+            self._on_progress()
 
         self._wire.carry(len(data), deliver)
 
     def _deliver_end(self) -> None:
         self._target.arrive_end()
-        self._on_progress(True)
+        self._on_end()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, Any
 
-from windsock.net.system import select, socket
+from windsock.net.system import socket
 from windsock.simulation.network.addresses import ANY, IPEndpoint, is_any, shown
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.halves import RECEIVING, halves_of
 from windsock.simulation.network.message_flags import OOB
+from windsock.simulation.network.poll_events import HUP, IN, OUT
 from windsock.simulation.network.ports import PortClaim
 from windsock.simulation.network.simulated_socket import Message, SimulatedSocket
 from windsock.simulation.network.tcp.connection import TCPConnection
@@ -173,7 +174,7 @@ class TCPSocket(SimulatedSocket):
         """Send as many bytes as the send buffer has room for. The last one is urgent with MSG_OOB."""
         if self._connection is None:
             raise failure(errno.EPIPE)
-        return self._connection.send(bytes(data), bool(flags & OOB))
+        return self._connection.send(bytes(data), is_urgent=bool(flags & OOB))
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Return received bytes, b"" at the end of the stream."""
@@ -223,8 +224,8 @@ class TCPSocket(SimulatedSocket):
         if self._connection is not None:
             return self._connection.events()
         if self._listener is not None:
-            return select.POLLIN if len(self._listener) else 0
-        return select.POLLOUT | select.POLLHUP
+            return IN if len(self._listener) else 0
+        return OUT | HUP
 
     def unread(self) -> int:
         """Return the number of bytes that can be read up to an urgent one."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, Any
 
-from windsock.net.system import select, socket
+from windsock.net.system import socket
 from windsock.simulation.network.datagram_queue import OVERHEAD, DatagramQueue, ReceivedDatagram
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.halves import BOTH, RECEIVING, SENDING, halves_of
 from windsock.simulation.network.message_flags import OOB
+from windsock.simulation.network.poll_events import ERR, HUP, IN, OUT, RDHUP
 from windsock.simulation.network.simulated_socket import Message
 from windsock.simulation.network.unix.socket import UnixSocket
 
@@ -170,14 +171,14 @@ class UnixDatagramSocket(UnixSocket):
 
     def events(self) -> int:
         """Return the events that poll(2) reports."""
-        mask = select.POLLERR if self.error else 0
+        mask = ERR if self.error else 0
         if self._queue:
-            mask |= select.POLLIN
+            mask |= IN
         if self.shut & RECEIVING:
-            mask |= select.POLLIN | select.POLLRDHUP
+            mask |= IN | RDHUP
         if self.shut == BOTH:
-            mask |= select.POLLHUP
-        return mask | select.POLLOUT if self._is_writable() else mask
+            mask |= HUP
+        return mask | OUT if self._is_writable() else mask
 
     def _is_writable(self) -> bool:
         if self._peer is not None and self._peer.is_full_for(self):

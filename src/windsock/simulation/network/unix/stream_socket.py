@@ -7,11 +7,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from windsock.net.callbacks import nothing
-from windsock.net.system import select, socket
+from windsock.net.system import socket
 from windsock.simulation.network.datagram_queue import DatagramQueue, ReceivedDatagram
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.halves import BOTH, RECEIVING, SENDING, halves_of, mirrored
-from windsock.simulation.network.message_flags import OOB
+from windsock.simulation.network.message_flags import OOB, PEEK
+from windsock.simulation.network.poll_events import ERR, HUP, IN, OUT, PRI, RDHUP
 from windsock.simulation.network.simulated_socket import Ancillary, Message, SimulatedSocket
 from windsock.simulation.network.unix.inbox import UnixInbox
 from windsock.simulation.network.unix.socket import UnixSocket
@@ -107,7 +108,7 @@ class UnixStreamSocket(UnixSocket):
     def sendmsg(self, buffers: Any, ancillary: Any = (), flags: int = 0, address: Any = None) -> int:
         """Send bytes, as many as fit, or one record."""
         data = b"".join(buffers)
-        self._check(flags, address)
+        self._check(data, flags, address)
         peer = self._peer
         assert peer is not None
         room = self.options.send_buffer - peer.weight
@@ -117,17 +118,19 @@ class UnixStreamSocket(UnixSocket):
         if (room < len(data) if is_record else room <= 0) and data:
             raise failure(errno.EAGAIN)
         taken = data if is_record else data[: max(0, room)]
-        peer.arrive(taken, list(ancillary))
+        peer.arrive(taken, list(ancillary), is_urgent=bool(flags & OOB) and len(taken) == len(data))
         self.changed()
         return len(taken)
 
-    def _check(self, flags: int, address: Any) -> None:
-        if flags & OOB:
+    def _check(self, data: bytes, flags: int, address: Any) -> None:
+        if flags & OOB and (self.type != socket.SOCK_STREAM or not data):
             raise failure(errno.EOPNOTSUPP)
         if address is not None and self.type == socket.SOCK_STREAM:
             raise failure(errno.EISCONN if self._peer is not None else errno.EOPNOTSUPP)
         if self._peer is None:
             raise failure(errno.ENOTCONN)
+        if self.type == socket.SOCK_SEQPACKET:
+            self.raise_error()
         if self.shut & SENDING:
             raise failure(errno.EPIPE)
 
@@ -136,12 +139,12 @@ class UnixStreamSocket(UnixSocket):
         """The memory that unread data takes, of the peer's send buffer."""
         return self._inbox.weight if isinstance(self._inbox, DatagramQueue) else len(self._inbox)
 
-    def arrive(self, data: bytes, ancillary: Ancillary) -> None:
+    def arrive(self, data: bytes, ancillary: Ancillary, *, is_urgent: bool) -> None:
         """Take what the peer has sent with one call."""
         if isinstance(self._inbox, DatagramQueue):
             self._inbox.append(ReceivedDatagram(data, None, ancillary, nothing))
         else:
-            self._inbox.append(data, ancillary)
+            self._inbox.append(data, ancillary, is_urgent=is_urgent)
         self.changed()
 
     def receive(self, size: int, flags: int) -> Message:
@@ -149,15 +152,36 @@ class UnixStreamSocket(UnixSocket):
         if self._peer is None:
             raise failure(errno.EINVAL if self.type == socket.SOCK_STREAM else errno.ENOTCONN)
         if flags & OOB:
-            raise failure(errno.EOPNOTSUPP)
-        if self._inbox:
-            message = self._inbox.take(size, flags)
+            return self._receive_urgent(flags)
+        if self.type == socket.SOCK_SEQPACKET:
+            self.raise_error()
+        message = self._take(size, flags)
+        if message is not None:
             self._peer.changed()
             return message
         self.raise_error()
         if self.shut & RECEIVING:
             return b"", [], 0, None
         raise failure(errno.EAGAIN)
+
+    def _take(self, size: int, flags: int) -> Message | None:
+        """Return what was received; None if nothing was, except perhaps for an urgent byte that is skipped."""
+        inbox = self._inbox
+        if isinstance(inbox, DatagramQueue):
+            return inbox.take(size, flags) if inbox else None
+        message = inbox.take(size, flags, is_inline=self.options.is_inline)
+        return message if message[0] else None
+
+    def _receive_urgent(self, flags: int) -> Message:
+        if isinstance(self._inbox, DatagramQueue):
+            raise failure(errno.EOPNOTSUPP)
+        if self.options.is_inline or not self._inbox.has_urgent:
+            raise failure(errno.EINVAL)
+        return self._inbox.take_urgent(is_peeking=bool(flags & PEEK)), [], OOB, None
+
+    def is_at_mark(self) -> bool:
+        """Return whether the next byte is urgent, or follows an urgent one that was taken."""
+        return not isinstance(self._inbox, DatagramQueue) and self._inbox.is_at_mark()
 
     # --- ends
 
@@ -198,14 +222,16 @@ class UnixStreamSocket(UnixSocket):
 
     def events(self) -> int:
         """Return the events that poll(2) reports."""
-        mask = select.POLLERR if self.error else 0
+        mask = ERR if self.error else 0
         if self._inbox or self._queue:
-            mask |= select.POLLIN
+            mask |= IN
+        if isinstance(self._inbox, UnixInbox) and self._inbox.has_urgent:
+            mask |= PRI
         if self.shut & RECEIVING:
-            mask |= select.POLLIN | select.POLLRDHUP
+            mask |= IN | RDHUP
         if self.shut == BOTH or (self._peer is None and self._backlog is None):
-            mask |= select.POLLHUP
-        return mask | select.POLLOUT if self._backlog is None and self._is_writable() else mask
+            mask |= HUP
+        return mask | OUT if self._backlog is None and self._is_writable() else mask
 
     def _is_writable(self) -> bool:
         """Return whether three quarters of the send buffer are free, which is when Linux says so."""
