@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
+import os
 import queue
+import random
 import sched
+import secrets
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -41,6 +46,27 @@ def test_the_calendar_begins_with_2026(world: World) -> None:
     assert time.gmtime()[:3] == (2026, 1, 4)
     assert time.strftime("%Y-%m", time.gmtime()) == "2026-01"
     assert time.clock_gettime(time.CLOCK_REALTIME) == time.time()
+
+
+def test_dates_are_those_of_the_world(world: World) -> None:
+    time.sleep(36 * 3600)
+
+    assert datetime.datetime.now() == datetime.datetime.fromtimestamp(time.time())
+    assert datetime.datetime.now(datetime.UTC).isoformat() == "2026-01-02T12:00:00+00:00"
+    assert datetime.datetime.now().date() == datetime.date.today()
+    assert type(datetime.datetime.now()) is datetime.datetime
+
+
+def test_random_numbers_are_drawn_from_the_seed() -> None:
+    state = random.getstate()
+    drawn = []
+    for seed in (1, 1, 2):
+        with simulated(seed=seed):
+            drawn.append((random.random(), uuid.uuid4(), os.urandom(4), secrets.token_hex(4)))
+
+    assert drawn[0] == drawn[1]
+    assert not set(drawn[0]) & set(drawn[2])
+    assert random.getstate() == state
 
 
 def test_a_default_argument_of_the_standard_library_is_virtual_too(world: World) -> None:

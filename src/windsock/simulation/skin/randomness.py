@@ -16,7 +16,7 @@ _urandom = standard.urandom
 
 
 def urandom(size: int, /) -> bytes:
-    """Stand in for os.urandom(), which uuid4(), secrets and unseeded generators draw from."""
+    """Stand in for os.urandom(), which uuid4() and secrets draw from; `random.Random()` asks the kernel."""
     world = live.world()
     return _urandom(size) if current() is None or world is None else world.randomness.bytes(size)
 
