@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from windsock.scripts.bodies import Repeat
     from windsock.scripts.conversation import Conversation
     from windsock.scripts.template import Template
-    from windsock.simulation import Deadlock, Livelock, NotOfThisWorld, NotSimulated, World, simulated
+    from windsock.simulation import Deadlock, Livelock, NotOfThisWorld, NotSimulated, Standstill, World, simulated
 
 __all__ = [
     "AcceptTimeout",
@@ -149,6 +149,7 @@ __all__ = [
     "ScriptUnfinished",
     "ScriptedClient",
     "ScriptedPeer",
+    "Standstill",
     "StartError",
     "StillRunning",
     "Template",
@@ -230,6 +231,7 @@ ON_FIRST_USE = {
     "ScriptUnfinished": "windsock.clients.background",
     "ScriptedClient": "windsock.clients.client",
     "ScriptedPeer": "windsock.harness.accepted_peers",
+    "Standstill": "windsock.simulation",
     "Template": "windsock.scripts.template",
     "TrioClient": "windsock.clients.async_client",
     "TrioPeer": "windsock.harness.accepted_peers",

@@ -172,6 +172,32 @@ def test_a_thread_from_outside_may_wake_the_world() -> None:
     assert got == 1
 
 
+STANDSTILL = """
+import socket, threading, time
+from windsock.simulation import simulated, standstill
+
+standstill.INTERVAL = 0.2
+try:
+    with simulated(seed=1):
+        first, second = socket.socketpair()
+        file = first.makefile("rb")
+        for name in "ab":
+            threading.Thread(target=file.read, args=[1], name=name).start()
+        time.sleep(1)
+except Exception as error:
+    print(error)
+    print(error.__notes__[0])
+"""
+
+
+def test_a_lock_that_only_c_knows_is_a_standstill_that_is_named() -> None:
+    done = subprocess.run([sys.executable, "-c", STANDSTILL], capture_output=True, text=True, timeout=50, check=False)
+
+    assert "the simulated world stands still at 0 s: b: a lock that only C knows" in done.stdout, done.stderr
+    assert "still running: a; b" in done.stdout
+    assert done.returncode == 0
+
+
 STUBBORN = """
 import threading, time
 from windsock.simulation import simulated

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from windsock.simulation import live
-from windsock.simulation.errors import Deadlock, Livelock
+from windsock.simulation import live, standstill
+from windsock.simulation.errors import Deadlock, Livelock, Standstill
 from windsock.simulation.interpreter import tail_of
-from windsock.simulation.report import describe
+from windsock.simulation.report import describe, describe_running
 from windsock.simulation.schedule import Schedule
 from windsock.simulation.tasks import Task
 
@@ -39,7 +39,7 @@ class Baton:
     """Hands the turn from thread to thread.
 
     `waiters` are the tasks that wait, by what they wait for (the id of an object); `holders` the names of the threads
-    that took each lock last. `running` is the task whose turn it is.
+    that took each lock last. `running` is the task whose turn it is, `turns` how many there were.
     """
 
     def __init__(self, schedule: Schedule, seed: int, most_steps: int) -> None:
@@ -55,6 +55,8 @@ class Baton:
         self._inbox: deque[Task | int] = deque()
         self._poke = _locked()
         self._retries = 0
+        self.turns = 0
+        self._watch = standstill.StandstillWatch()
         self._tails: list[Callable[[], None]] = []
         self.main = self.running = self.add("main")
         self.enter(self.main)
@@ -192,6 +194,7 @@ class Baton:
 
     def _pass_on(self, task: Task, following: Task) -> None:
         self.running = following
+        self.turns += 1
         release(following.turn)
         self._take(task)
         if self._tails:
@@ -199,13 +202,20 @@ class Baton:
 
     def _take(self, task: Task) -> None:
         try:
-            has_turn = acquire(task.turn, True, self.limit)
+            has_turn = self._wait_for_turn(task)
         except BaseException:  # from a signal's handler
             self._take_soon(task)
             raise
         if not has_turn:
             self.is_broken = True
-            raise Stuck
+            raise Stuck if self.limit >= 0 else Standstill(describe_running(self.running), self.schedule.seconds)
+
+    def _wait_for_turn(self, task: Task) -> bool:
+        watches = task is self.main and self.limit < 0
+        while not acquire(task.turn, True, standstill.INTERVAL if watches else self.limit):
+            if not watches or self._watch.is_still(self.turns, self.running):
+                return False
+        return True
 
     def _take_soon(self, task: Task) -> None:
         """Take the turn after an interruption, from a thread that may not be able to give it."""

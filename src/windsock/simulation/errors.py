@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from windsock.errors import UsageError, WindsockError
 
-__all__ = ["Deadlock", "Livelock", "NotOfThisWorld", "NotSimulated", "WorldOver"]
+__all__ = ["Deadlock", "Livelock", "NotOfThisWorld", "NotSimulated", "Standstill", "WorldOver"]
 
 
 class Deadlock(WindsockError):
@@ -38,6 +38,21 @@ class Livelock(WindsockError):
         super().__init__(
             f"{steps:,} steps of the simulated world passed no time ({now:.6g} s, seed {seed}): its threads wake "
             "each other without end; if they do useful work, raise simulated(most_steps=...)"
+        )
+
+
+class Standstill(WindsockError):
+    """The thread whose turn it is waits for something that the simulated world does not know, such as a lock in C.
+
+    `where` is the thread and its line.
+    """
+
+    def __init__(self, where: str, now: float) -> None:
+        self.where = where
+        self.now = now
+        super().__init__(
+            f"the simulated world stands still at {now:.6g} s: {where}: a lock that only C knows (two "
+            "threads that use one file object), or a call that is real; make that within `with world.outside():`"
         )
 
 

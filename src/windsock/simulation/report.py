@@ -11,7 +11,7 @@ from types import FrameType
 from windsock.net.system import os
 from windsock.simulation.tasks import Task
 
-__all__ = ["describe"]
+__all__ = ["describe", "describe_running"]
 
 HERE = str(Path(__file__).parent)
 STANDARD_LIBRARY = (sysconfig.get_path("stdlib"), "<frozen")
@@ -27,8 +27,19 @@ def _line(task: Task, holders: Mapping[int, str], frame: FrameType | None) -> st
     library, own = _split(frame)
     what = _what(task, holders, library)
     called = f" in {library[-1].f_code.co_qualname}()" if library else ""
-    place = f", at {_short(own.f_code.co_filename)}:{own.f_lineno} in {own.f_code.co_qualname}" if own else ""
-    return f"{task.name} waits{called} for {what}, since {task.since:.6g} s{place}"
+    return f"{task.name} waits{called} for {what}, since {task.since:.6g} s{_place(own)}"
+
+
+def describe_running(task: Task) -> str:
+    """Return where the task is whose turn it is."""
+    _, own = _split(sys._current_frames().get(task.ident))
+    return f"{task.name}{_place(own)}"
+
+
+def _place(frame: FrameType | None) -> str:
+    if frame is None:
+        return ""
+    return f", at {_short(frame.f_code.co_filename)}:{frame.f_lineno} in {frame.f_code.co_qualname}"
 
 
 def _short(path: str) -> str:
