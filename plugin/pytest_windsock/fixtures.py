@@ -5,7 +5,9 @@ What they do is elsewhere (`starting`), since each run of pytest pays for what i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -85,6 +87,8 @@ class State:
     """The real programs that this test has used, running or stopped..."""
     output_shown = 0.0
     """...and the monotonic time at which a report has shown their output last."""
+    clock: Callable[[], float] = partial(time.monotonic)
+    """What tells the time of marks: the real monotonic clock, or that of the test's world."""
     thread_pool: ThreadPool | None = None
     known: dict[tuple[Any, ...], tuple[list[pytest.Mark], Callable[..., RunningServer]]] = {}  # noqa: RUF012  # likewise
     """What a fixture serves in a run under the same markers (which are kept, as they are known by their ids)."""

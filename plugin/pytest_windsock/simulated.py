@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import windsock
 from pytest_windsock import hangs, seeds
 from pytest_windsock.fixtures import State
 from windsock.harness import ThreadPool
+from windsock.net import system
 
 if TYPE_CHECKING:
     from windsock import World
@@ -78,14 +79,14 @@ def _enter(item: pytest.Item) -> None:
     except windsock.Unsupported as reason:
         pytest.skip(str(reason))
     item.stash[WORLD] = world
-    stack.push(partial(_forget, item, State.thread_pool))
-    State.thread_pool = None
+    stack.push(partial(_forget, item, State.thread_pool, State.clock))
+    State.thread_pool, State.clock = None, system.monotonic
     item.addfinalizer(stack.close)
 
 
-def _forget(item: pytest.Item, before: ThreadPool | None, *_: object) -> None:
-    """End the idle threads of the world's servers; put back those of other tests."""
-    pool, State.thread_pool = State.thread_pool, before
+def _forget(item: pytest.Item, before: ThreadPool | None, clock: Callable[[], float], *_: object) -> None:
+    """End the idle threads of the world's servers; put back those of other tests, and the clock."""
+    pool, State.thread_pool, State.clock = State.thread_pool, before, clock
     del item.stash[WORLD]
     if pool is not None:
         pool.close()
