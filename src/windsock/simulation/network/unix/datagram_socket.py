@@ -137,7 +137,7 @@ class UnixDatagramSocket(UnixSocket):
         self._queue.append(datagram)
         self.changed()
 
-    def receive(self, size: int, flags: int) -> Message:
+    def recvmsg(self, size: int, flags: int = 0) -> Message:
         """Return the next datagram; b"" once the receiving half is shut down and nothing is left."""
         self.raise_error()
         if self._queue:
