@@ -74,6 +74,7 @@ def _enter(item: pytest.Item) -> None:
         return
     hangs.begin(item)  # its thread and its time are real
     stack = ExitStack()
+    item.addfinalizer(stack.close)
     try:
         world = stack.enter_context(windsock.simulated(seed=seeds.seed_of_test(item)))
     except windsock.Unsupported as reason:
@@ -81,7 +82,6 @@ def _enter(item: pytest.Item) -> None:
     item.stash[WORLD] = world
     stack.push(partial(_forget, item, State.thread_pool, State.clock))
     State.thread_pool, State.clock = None, system.monotonic
-    item.addfinalizer(stack.close)
 
 
 def _forget(item: pytest.Item, before: ThreadPool | None, clock: Callable[[], float], *_: object) -> None:

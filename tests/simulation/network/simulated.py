@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from tests.simulation.network.worlds import World
+from tests.simulation.network.worlds import End, World, attempt
 from windsock.simulation.network import FilesInMemory, Network
 
 
@@ -42,6 +42,13 @@ class Clock:
         self._now = end
 
 
+class SimulatedEnd(End):
+    """A socket of the network, which has no size of ancillary data among the arguments of recvmsg()."""
+
+    def recvmsg(self, size: int, _ancillary_size: int = 0, flags: int = 0) -> Any:
+        return attempt(self.raw.recvmsg, size, flags)
+
+
 class Simulated(World):
     """The sockets of a network in memory."""
 
@@ -49,6 +56,9 @@ class Simulated(World):
         self.clock = Clock()
         self.files = FilesInMemory()
         self.network = Network(self.clock, self.files)
+
+    def end(self, raw: Any) -> End:
+        return SimulatedEnd(self, raw)
 
     def make(self, family: int, kind: int) -> Any:
         return self.network.socket(family, kind)

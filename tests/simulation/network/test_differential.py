@@ -29,7 +29,8 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the network is Linux's"),
     pytest.mark.timeout(300),  # for as many examples as are asked for
 ]
-often = settings(max_examples=EXAMPLES)
+often = settings(max_examples=EXAMPLES, derandomize=True)
+"""The same scripts in each run, and other ones with another number of examples."""
 
 ends = st.integers(0, 1)
 sizes = st.integers(1, 40)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from windsock.net.system import socket
 
-__all__ = ["CTRUNC", "OOB", "PEEK", "TRUNC"]
+__all__ = ["OOB", "PEEK", "TRUNC"]
 
-CTRUNC = int(socket.MSG_CTRUNC)
 OOB = int(socket.MSG_OOB)
 PEEK = int(socket.MSG_PEEK)
 TRUNC = int(socket.MSG_TRUNC)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock.net.system import socket
 from windsock.simulation.network.failure import failure
-from windsock.simulation.network.message_flags import CTRUNC
 from windsock.simulation.network.socket_options import SocketOptions
 
 if TYPE_CHECKING:
@@ -130,22 +129,15 @@ class SimulatedSocket:
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Return received bytes."""
-        return self.receive(size, flags)[0]
+        return self.recvmsg(size, flags)[0]
 
     def recvfrom(self, size: int, flags: int = 0) -> tuple[bytes, Any]:
         """Return received bytes and their sender."""
-        data, _, _, address = self.receive(size, flags)
+        data, _, _, address = self.recvmsg(size, flags)
         return data, address
 
-    def recvmsg(self, size: int, ancillary_size: int = 0, flags: int = 0) -> Message:
-        """Return received bytes with what came along, which is lost without room for it (MSG_CTRUNC)."""
-        data, ancillary, returned, address = self.receive(size, flags)
-        if ancillary and not ancillary_size:
-            return data, [], returned | CTRUNC, address
-        return data, ancillary, returned, address
-
-    def receive(self, size: int, flags: int) -> Message:
-        """Return what recvmsg() does; all methods that receive call this one."""
+    def recvmsg(self, size: int, flags: int = 0) -> Message:
+        """Return received bytes with all that came along: unlike Python's method, it takes no size for that."""
         raise NotImplementedError
 
     def recv_into(self, buffer: Any, size: int = 0, flags: int = 0) -> int:

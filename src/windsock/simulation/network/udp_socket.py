@@ -161,7 +161,7 @@ class UDPSocket(SimulatedSocket):
             self._queue.append(ReceivedDatagram(data, shown(self.family, sender), [], nothing))
             self.changed()
 
-    def receive(self, size: int, flags: int) -> Message:
+    def recvmsg(self, size: int, flags: int = 0) -> Message:
         """Return the next datagram; b"" once the receiving half is shut down and nothing is left."""
         if self._error:
             raise failure(self.take_error())

@@ -182,7 +182,7 @@ class TCPSocket(SimulatedSocket):
             raise failure(errno.ENOTCONN)
         return self._connection.receive(size, flags)
 
-    def receive(self, size: int, flags: int) -> Message:
+    def recvmsg(self, size: int, flags: int = 0) -> Message:
         """Return received bytes; their sender is not told."""
         return self.recv(size, flags), [], flags & OOB, None
 

@@ -90,15 +90,14 @@ class UnixDatagramSocket(UnixSocket):
         data = b"".join(buffers)
         if flags & OOB:
             raise failure(errno.EOPNOTSUPP)
-        if address is None and self._peer is None:
-            raise failure(errno.ENOTCONN)
         if len(data) > self.options.send_buffer - 32:
             raise failure(errno.EMSGSIZE)
         self.raise_error()
         if self.shut & SENDING:
             raise failure(errno.EPIPE)
         target = self._peer if address is None else self._found(address)
-        assert target is not None
+        if target is None:
+            raise failure(errno.ENOTCONN)
         self._check(target)
         self._send(target, data, list(ancillary))
         return len(data)
@@ -137,7 +136,7 @@ class UnixDatagramSocket(UnixSocket):
         self._queue.append(datagram)
         self.changed()
 
-    def receive(self, size: int, flags: int) -> Message:
+    def recvmsg(self, size: int, flags: int = 0) -> Message:
         """Return the next datagram; b"" once the receiving half is shut down and nothing is left."""
         self.raise_error()
         if self._queue:

@@ -147,7 +147,7 @@ class UnixStreamSocket(UnixSocket):
             self._inbox.append(data, ancillary, is_urgent=is_urgent)
         self.changed()
 
-    def receive(self, size: int, flags: int) -> Message:
+    def recvmsg(self, size: int, flags: int = 0) -> Message:
         """Return received bytes or one record, b"" at the end."""
         if self._peer is None:
             raise failure(errno.EINVAL if self.type == socket.SOCK_STREAM else errno.ENOTCONN)
