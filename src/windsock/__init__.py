@@ -32,7 +32,7 @@ from windsock.recording import (
 )
 
 if TYPE_CHECKING:
-    from windsock import faults, protocols
+    from windsock import faults, protocols, strategies
     from windsock.cassettes import (
         Cassette,
         CassetteError,
@@ -56,6 +56,10 @@ if TYPE_CHECKING:
     from windsock.clients.summary import CrowdFailed, CrowdMember, CrowdSummary
     from windsock.diversions import Diversion, NotDiverted, divert
     from windsock.endpoints.outcomes import Outcome
+    from windsock.exploration.errors import ClientHung, ExplorationFailed
+    from windsock.exploration.explore import explore
+    from windsock.exploration.search import Exploration
+    from windsock.exploration.under import under
     from windsock.fakes.errors import AcceptTimeout, UnexpectedConnection, UnexpectedMessage, Unmet, UnreachableRule
     from windsock.fakes.rules import Rule
     from windsock.faults.never_fired import FaultNeverFired
@@ -95,6 +99,7 @@ __all__ = [
     "CassetteVerifier",
     "Checkpoint",
     "Chunk",
+    "ClientHung",
     "ConnectFailed",
     "Connection",
     "ConnectionEnded",
@@ -108,6 +113,8 @@ __all__ = [
     "Direction",
     "Diversion",
     "Ending",
+    "Exploration",
+    "ExplorationFailed",
     "FaultNeverFired",
     "FaultProxy",
     "FixedSize",
@@ -169,6 +176,7 @@ __all__ = [
     "World",
     "combine",
     "divert",
+    "explore",
     "faults",
     "import_capture",
     "partition",
@@ -184,6 +192,8 @@ __all__ = [
     "serving",
     "serving_pair",
     "simulated",
+    "strategies",
+    "under",
     "verify",
 ]
 
@@ -199,6 +209,7 @@ ON_FIRST_USE = {
     "CassetteOutdated": "windsock.cassettes",
     "CassetteRecorder": "windsock.cassettes",
     "CassetteVerifier": "windsock.cassettes",
+    "ClientHung": "windsock.exploration.errors",
     "ConnectFailed": "windsock.clients.client_sockets",
     "Conversation": "windsock.scripts.conversation",
     "CrowdFailed": "windsock.clients.summary",
@@ -206,6 +217,8 @@ ON_FIRST_USE = {
     "CrowdSummary": "windsock.clients.summary",
     "Deadlock": "windsock.simulation",
     "Diversion": "windsock.diversions",
+    "Exploration": "windsock.exploration.search",
+    "ExplorationFailed": "windsock.exploration.errors",
     "FaultNeverFired": "windsock.faults.never_fired",
     "FaultProxy": "windsock.proxies.proxy",
     "Livelock": "windsock.simulation",
@@ -242,6 +255,7 @@ ON_FIRST_USE = {
     "UnreachableRule": "windsock.fakes.errors",
     "World": "windsock.simulation",
     "divert": "windsock.diversions",
+    "explore": "windsock.exploration.explore",
     "faults": "windsock.faults",
     "import_capture": "windsock.cassettes",
     "partition": "windsock.proxies.partition",
@@ -256,10 +270,12 @@ ON_FIRST_USE = {
     "scripted_client": "windsock.clients.connector",
     "serving_pair": "windsock.harness.pair",
     "simulated": "windsock.simulation",
+    "strategies": "windsock.strategies",
+    "under": "windsock.exploration.under",
     "verify": "windsock.cassettes",
 }
 """Names that tests of plain servers do not need, and the modules that define them."""
-MODULES = ("faults", "protocols", "rpc")
+MODULES = ("faults", "protocols", "rpc", "strategies")
 """Those that are modules themselves."""
 
 
