@@ -10,7 +10,7 @@ import sys
 from time import monotonic
 
 from benchmarks.table import Result
-from windsock.commands.terminal_progress import TerminalProgress
+from windsock.commands.progress_line import ProgressLine
 
 BENCHMARKS = {
     "fixture": ("benchmarks.fixture_cost", "what a fixture costs a test"),
@@ -91,14 +91,14 @@ def pin() -> str:
 def measure_all(names: list[str], *, is_quick: bool) -> list[Result]:
     """Run benchmarks; on a terminal, say which one runs."""
     results: list[Result] = []
-    with TerminalProgress("benchmarks") as progress:
+    with ProgressLine("benchmarks") as progress:
         for name in names:
             progress.show(len(results) / len(names), f"{name}: {BENCHMARKS[name][1]}")
             results.append(measure(name, progress, is_quick=is_quick))
     return results
 
 
-def measure(name: str, progress: TerminalProgress, *, is_quick: bool) -> Result:
+def measure(name: str, progress: ProgressLine, *, is_quick: bool) -> Result:
     """Run one benchmark and show its table."""
     start = monotonic()
     result: Result = importlib.import_module(BENCHMARKS[name][0]).run(is_quick=is_quick)

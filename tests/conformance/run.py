@@ -308,11 +308,11 @@ def main() -> int:
     parser.add_argument("-v", "--verbose", action="store_true", help="write each test's outcome")
     options = parser.parse_args()
     sys.path.insert(0, str(ROOT / "src"))
-    from windsock.commands.terminal_progress import TerminalProgress
+    from windsock.commands.progress_line import ProgressLine
 
     passed = failed = 0
     pythons, modules = options.python or interpreters(), options.module or list(MODULES)
-    with TerminalProgress("conformance") as progress:
+    with ProgressLine("conformance") as progress:
         for turn, python in enumerate(pythons):
 
             def tell(number: int, text: str, turn: int = turn) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from windsock.cassettes.importing import import_capture
 from windsock.commands.options import add_command, add_framing, add_redact, typed
 from windsock.commands.output import Output
+from windsock.commands.progress_line import ProgressLine
 from windsock.commands.signals import StopRequest
-from windsock.commands.terminal_progress import TerminalProgress
 from windsock.commands.texts import address_from
 
 __all__ = ["add_import"]
@@ -45,7 +45,7 @@ def add_import(commands: Any) -> None:
 
 def run_import(arguments: argparse.Namespace, output: Output, stop: StopRequest) -> int:  # noqa: ARG001  # as of others
     """Run the command; return the exit code."""
-    with TerminalProgress("importing") as progress:
+    with ProgressLine("importing") as progress:
         result = import_capture(
             arguments.capture,
             arguments.output,

@@ -10,7 +10,7 @@ import pytest
 from tests.commands.test_cassettes import NEEDS_DPKT
 from windsock import import_capture, serving
 from windsock.captures import subject_of, write_capture
-from windsock.commands.terminal_progress import TerminalProgress
+from windsock.commands.progress_line import ProgressLine
 
 
 class Terminal(io.StringIO):
@@ -43,7 +43,7 @@ def terminal() -> Terminal:
 
 
 def test_short_work_has_no_estimate(terminal: Terminal, clock: Clock) -> None:
-    progress = TerminalProgress("reading", terminal, clock=clock)
+    progress = ProgressLine("reading", terminal, clock=clock)
 
     clock.now += 2.2
     progress.show(0.25, "a.pcap")
@@ -52,7 +52,7 @@ def test_short_work_has_no_estimate(terminal: Terminal, clock: Clock) -> None:
 
 
 def test_there_is_no_estimate_after_a_moment(terminal: Terminal, clock: Clock) -> None:
-    progress = TerminalProgress("reading", terminal, clock=clock)
+    progress = ProgressLine("reading", terminal, clock=clock)
 
     clock.now += 0.5
     progress.show(0.0001)
@@ -62,7 +62,7 @@ def test_there_is_no_estimate_after_a_moment(terminal: Terminal, clock: Clock) -
 
 @pytest.mark.parametrize(("seconds", "left"), [(5, "about 15 s left"), (100, "about 5 min left")])
 def test_long_work_has_an_estimate(terminal: Terminal, clock: Clock, seconds: int, left: str) -> None:
-    progress = TerminalProgress("reading", terminal, clock=clock)
+    progress = ProgressLine("reading", terminal, clock=clock)
 
     clock.now += seconds
     progress.show(0.25, "a.pcap")
@@ -71,7 +71,7 @@ def test_long_work_has_an_estimate(terminal: Terminal, clock: Clock, seconds: in
 
 
 def test_the_line_is_gone_at_the_end(terminal: Terminal, clock: Clock) -> None:
-    with TerminalProgress("reading", terminal, clock=clock) as progress:
+    with ProgressLine("reading", terminal, clock=clock) as progress:
         progress.show(0)
         assert terminal.line() == "reading: 0%"
 
@@ -79,7 +79,7 @@ def test_the_line_is_gone_at_the_end(terminal: Terminal, clock: Clock) -> None:
 
 
 def test_a_line_fits_and_comes_ten_times_a_second_at_most(terminal: Terminal, clock: Clock) -> None:
-    progress = TerminalProgress("reading", terminal, clock=clock)
+    progress = ProgressLine("reading", terminal, clock=clock)
 
     for number in range(1000):
         clock.now += 0.001
@@ -92,7 +92,7 @@ def test_a_line_fits_and_comes_ten_times_a_second_at_most(terminal: Terminal, cl
 def test_a_pipe_gets_nothing(clock: Clock) -> None:
     pipe = io.StringIO()
 
-    with TerminalProgress("reading", pipe, clock=clock) as progress:
+    with ProgressLine("reading", pipe, clock=clock) as progress:
         progress.show(0.5)
 
     assert pipe.getvalue() == ""

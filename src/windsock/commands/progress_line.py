@@ -8,7 +8,7 @@ from typing import Self, TextIO
 
 from windsock.net.system import monotonic
 
-__all__ = ["TerminalProgress"]
+__all__ = ["ProgressLine"]
 
 WIDTH = 79
 INTERVAL = 0.1
@@ -19,7 +19,7 @@ ENOUGH = 2.0
 """...by what has been seen in this number of seconds."""
 
 
-class TerminalProgress:
+class ProgressLine:
     """A line about work in progress, which each call of `show()` replaces. Nothing is written unless on a terminal.
 
     The line has an estimate of the time that is left if the work takes over ten seconds altogether.
