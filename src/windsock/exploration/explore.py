@@ -13,7 +13,7 @@ from windsock.errors import UsageError
 from windsock.exploration.errors import ExplorationFailed
 from windsock.exploration.example import Carry, Example, run_example
 from windsock.exploration.patience import bounded
-from windsock.exploration.progress import ProgressLine
+from windsock.exploration.progress import ExplorationLine
 from windsock.exploration.regression import CallSite, keywords_code, regression_test
 from windsock.exploration.search import Exploration, Search
 from windsock.exploration.under import PATIENCE, under
@@ -70,7 +70,7 @@ def explore(
     if not (weather is None or callable(getattr(weather, "filter", None))):
         raise UsageError(f"explore(weather={weather!r}): expected a strategy, such as strategies.weather()")
     seed = seed_from(options.pop("seed", None)) or 0
-    progress = ProgressLine(name, examples)
+    progress = ExplorationLine(name, examples)
     try:
         with _carried(on, dict(options), patience) as (carry, call_site):
             search = Search(partial(run_example, test, carry), progress, within)

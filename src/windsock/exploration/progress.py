@@ -6,13 +6,13 @@ import sys
 
 from windsock.net.system import monotonic
 
-__all__ = ["ProgressLine"]
+__all__ = ["ExplorationLine"]
 
 EVERY = 0.1
 """Seconds between two changes of the line."""
 
 
-class ProgressLine:
+class ExplorationLine:
     """The line, on stderr if that is a terminal. `name` is the test's, `most` the examples to try."""
 
     def __init__(self, name: str, most: int) -> None:

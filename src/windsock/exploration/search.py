@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from windsock.exploration.example import Example
-from windsock.exploration.progress import ProgressLine
+from windsock.exploration.progress import ExplorationLine
 from windsock.net.deadlines import within
 from windsock.net.system import monotonic
 from windsock.strategies.faults import harshness
@@ -45,7 +45,7 @@ class _TimeIsUp(BaseException):
 class Search:
     """Runs examples, each weather once; `seconds` is the time to find one that fails, and again that to shrink it."""
 
-    def __init__(self, run: Callable[[Schedule], Example], progress: ProgressLine, seconds: float) -> None:
+    def __init__(self, run: Callable[[Schedule], Example], progress: ExplorationLine, seconds: float) -> None:
         self._run = run
         self._progress = progress
         self._seconds = seconds
