@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import functools
@@ -113,8 +114,8 @@ def test_no_zombie_stays_while_the_server_idles(place: Place, kind: Any) -> None
         assert ask(client) == b"hello\n"
 
     assert place.notes.read() == "exit 0"
-    with pytest.raises(ChildProcessError):
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    with contextlib.suppress(ChildProcessError):  # there may be other children, such as the watcher of real programs
+        assert os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
 
 @each(FORKING_STREAM)
