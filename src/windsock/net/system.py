@@ -61,7 +61,7 @@ __all__ = [
 ]
 
 OS = (
-    "DirEntry PathLike _exit access chown close devnull dup dup2 environ eventfd fork fsdecode fsencode fspath fstat "
+    "DirEntry PathLike access chown close devnull dup dup2 environ eventfd fork fsdecode fsencode fspath fstat "
     "fsync ftruncate get_blocking getcwd getgid getpid getppid getuid kill listdir lstat memfd_create mkdir open path "
     "pidfd_open pipe posix_spawn pread read readlink register_at_fork rename replace rmdir scandir sep set_blocking "
     "strerror unlink urandom waitid waitpid waitstatus_to_exitcode write writev"
@@ -157,8 +157,9 @@ def _tls() -> Any:
     import ssl
 
     genuine = _subclass(_ssl._SSLContext, "ssl")
-    is_kept = issubclass(ssl.SSLContext, genuine)  # gevent's, for clients in greenlets
-    return _copy(ssl, dir(ssl), SSLContext=ssl.SSLContext if is_kept else genuine)
+    kind = ssl.SSLContext  # gevent's is kept, for clients in greenlets; a mock is not
+    is_kept = isinstance(kind, type) and issubclass(kind, genuine)
+    return _copy(ssl, dir(ssl), SSLContext=kind if is_kept else genuine)
 
 
 # --- files
@@ -166,7 +167,14 @@ def _tls() -> Any:
 
 def _operating_system() -> Any:
     module: Any = genericpath  # pyfakefs does not replace its `os`
-    return _copy(module.os, OS.split())
+    end = module.os._exit
+
+    def _exit(status: int) -> None:
+        """End this process with the current os._exit(): coverage replaces it, to save a forked child's figures."""
+        module.os._exit(status)
+        end(status)
+
+    return _copy(module.os, OS.split(), _exit=_exit)
 
 
 def _files() -> Any:
@@ -240,8 +248,8 @@ def is_tls_context(value: Any) -> bool:
     """Return whether a value is an ssl.SSLContext, also if a tool has replaced that class. Imports no ssl."""
     if "ssl" not in sys.modules:
         return False
-    kinds: Any = sys.modules["_ssl"]._SSLContext, sys.modules["ssl"].SSLContext  # the first is the base of all
-    return isinstance(value, kinds)
+    kinds = sys.modules["_ssl"]._SSLContext, sys.modules["ssl"].SSLContext  # the first is the base of all
+    return isinstance(value, tuple(each for each in kinds if isinstance(each, type)))  # the second may be a mock
 
 
 def __getattr__(name: str) -> Any:
