@@ -43,11 +43,11 @@ arrows: $(CHECKS)/ready
 
 coverage tests interpreters: export WINDSOCK_EXAMPLES ?= 100
 tests: $(CHECKS)/ready
-	$(CHECKS)/bin/python $(PYTEST) -q $(PARALLEL) --one-in=$(ONE_IN) $(call CACHE,$(CHECKS)) $(call ALONE,$(CHECKS))
+	$(CHECKS)/bin/python $(PYTEST) -q $(PARALLEL) --one-in=$(ONE_IN) -p randomly $(call CACHE,$(CHECKS)) $(call ALONE,$(CHECKS))
 
 coverage: $(CHECKS)/ready
 	$(CHECKS)/bin/coverage erase
-	$(CHECKS)/bin/python $(PYTEST) -q $(PARALLEL) --one-in=$(ONE_IN) -p no:randomly --cov --cov-report= \
+	$(CHECKS)/bin/python $(PYTEST) -q $(PARALLEL) --one-in=$(ONE_IN) -p pytest_cov --cov --cov-report= \
 		$(call CACHE,$(CHECKS)) $(call ALONE,$(CHECKS))
 	$(CHECKS)/bin/coverage run --rcfile=tests/coverage-of-children.toml $(PYTEST) -q --one-in=$(ONE_IN) $(FORKS)
 	$(CHECKS)/bin/coverage combine -q --append
