@@ -51,6 +51,7 @@ __all__ = [
     "monotonic",
     "os",
     "patched_by_gevent",
+    "platform",
     "select",
     "selectors",
     "sleep",
@@ -237,6 +238,8 @@ monotonic: Callable[[], float] = _clock()
 wall_clock: Callable[[], float] = partial(_time.clock_gettime, _time.CLOCK_REALTIME)
 """Seconds since 1970, as time.time() counts them."""
 sleep: Callable[[float], None] = _sleep()
+platform: str = sys.platform
+"""The operating system, as sys.platform has it; a plain string, so that type checkers read what is for others, too."""
 
 if not TYPE_CHECKING:
     socket, os, fcntl, threading = _sockets(), _operating_system(), _files(), _threads()
