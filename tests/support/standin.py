@@ -13,7 +13,7 @@ import pkgutil
 import select
 import socket
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -76,11 +76,10 @@ def _install() -> None:
 
 
 _install()
+while_collecting = pytest.MonkeyPatch()
+while_collecting.setattr(sys, "platform", PLATFORM)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
-    """Have the tests see that this is not Linux when they decide what is skipped."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "platform", PLATFORM)
-        return (yield)
+def pytest_collection_finish() -> None:
+    """Have the tests see the platform as it is; what they skip elsewhere is decided by now."""
+    while_collecting.undo()
