@@ -5,6 +5,7 @@ What they do is elsewhere (`starting`), since each run of pytest pays for what i
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from windsock.proxies.proxy import FaultProxy
     from windsock.security import RunAuthority
 
-__all__ = ["ALL", "SCOPED", "SHARED", "State", "are_among", "close"]
+__all__ = ["ALL", "IS_SUPPORTED", "SCOPED", "SHARED", "State", "are_among", "close"]
 
 
 TRANSPORTS = {
@@ -37,6 +38,8 @@ CONCURRENCIES = {
 }
 
 
+IS_SUPPORTED = sys.platform != "win32"
+"""Whether windsock can be imported here; where it cannot, each of its fixtures says so, and nothing else does."""
 OF_A_TEST = (
     *("item", "servers", "others", "conclusions", "lines", "marks", "shown", "diversions"),
     *("programs", "output_shown"),

@@ -171,13 +171,17 @@ def test_a_thread_that_cannot_start_leaves_no_server(transport: str, monkeypatch
         windsock.serving(transport=transport)
 
 
-def test_a_platform_without_fork_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(system.os, "fork")
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("fork", "which this platform does not have"), ("waitid", "which macOS has from Python 3.13 on")],
+)
+def test_a_platform_without_children_is_told_apart(name: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(system.os, name)
 
     with pytest.raises(windsock.Unsupported) as caught:
         windsock.serving(concurrency="forking")
 
-    assert str(caught.value) == "concurrency='forking' needs os.fork(), which this platform does not have"
+    assert str(caught.value) == f"concurrency='forking' needs os.{name}(), {reason}"
 
 
 @pytest.mark.parametrize("transport", ["unix_stream", "unix_datagram"])

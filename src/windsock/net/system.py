@@ -31,6 +31,8 @@ from importlib.util import module_from_spec
 from types import BuiltinFunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from windsock.errors import UnsupportedInterpreter
+
 if TYPE_CHECKING:
     import fcntl
     import os
@@ -61,6 +63,11 @@ __all__ = [
     "wall_clock",
 ]
 
+if sys.platform == "win32" and not TYPE_CHECKING:
+    raise UnsupportedInterpreter(
+        "windsock does not run on Windows, which lacks fork(2), poll(2) and other calls that it needs; "
+        "run these tests on Linux, macOS or in WSL"
+    )
 OS = (
     "DirEntry PathLike access chown close devnull dup dup2 environ eventfd fork fsdecode fsencode fspath fstat "
     "fsync ftruncate get_blocking getcwd getgid getpid getppid getuid kill listdir lstat memfd_create mkdir open path "

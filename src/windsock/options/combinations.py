@@ -36,7 +36,7 @@ class Unsupported(WindsockError):
 def class_for(transport: str, concurrency: str) -> type[servers.BaseServer]:
     """Return the class of the family, such as ThreadingTCPServer.
 
-    Raises UsageError for names that do not exist, Unsupported where the platform lacks fork(2) or AF_UNIX.
+    Raises UsageError for names that do not exist, Unsupported where the platform lacks fork(2), waitid(2) or AF_UNIX.
     """
     if transport not in TRANSPORTS:
         raise UsageError(f"transport={transport!r}: expected one of {', '.join(map(repr, TRANSPORTS))}")
@@ -44,6 +44,8 @@ def class_for(transport: str, concurrency: str) -> type[servers.BaseServer]:
         raise UsageError(f"concurrency={concurrency!r}: expected one of {', '.join(map(repr, CONCURRENCIES))}")
     if concurrency == "forking" and not hasattr(os, "fork"):
         raise Unsupported(f"concurrency={concurrency!r} needs os.fork(), which this platform does not have")
+    if concurrency == "forking" and not hasattr(os, "waitid"):
+        raise Unsupported(f"concurrency={concurrency!r} needs os.waitid(), which macOS has from Python 3.13 on")
     check_platform(transport)
     found: type[servers.BaseServer] = getattr(servers, CONCURRENCIES[concurrency] + TRANSPORTS[transport])
     return found
