@@ -5,7 +5,6 @@ What they do is elsewhere (`starting`), since each run of pytest pays for what i
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from windsock.proxies.proxy import FaultProxy
     from windsock.security import RunAuthority
 
-__all__ = ["ALL", "IS_SUPPORTED", "SCOPED", "SHARED", "State", "are_among", "close"]
+__all__ = ["ALL", "SCOPED", "SHARED", "State", "are_among", "close", "is_supported"]
 
 
 TRANSPORTS = {
@@ -38,8 +37,6 @@ CONCURRENCIES = {
 }
 
 
-IS_SUPPORTED = sys.platform != "win32"
-"""Whether windsock can be imported here; where it cannot, each of its fixtures says so, and nothing else does."""
 OF_A_TEST = (
     *("item", "servers", "others", "conclusions", "lines", "marks", "shown", "diversions"),
     *("programs", "output_shown"),
@@ -110,6 +107,15 @@ class State:
         """Undo what another test has changed since."""
         for name, value in saved.items():
             setattr(cls, name, value)
+
+
+def is_supported() -> bool:
+    """Return whether windsock can be imported here; where it cannot, each of its fixtures says why."""
+    try:
+        import windsock  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def close() -> None:

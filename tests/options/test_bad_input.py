@@ -173,7 +173,7 @@ def test_a_thread_that_cannot_start_leaves_no_server(transport: str, monkeypatch
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("fork", "which this platform does not have"), ("waitid", "which macOS has from Python 3.13 on")],
+    [("fork", "which this platform does not have"), ("waitid", "which Python on macOS has from 3.13 on")],
 )
 def test_a_platform_without_children_is_told_apart(name: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(system.os, name)

@@ -31,7 +31,7 @@ from importlib.util import module_from_spec
 from types import BuiltinFunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from windsock.errors import UnsupportedInterpreter
+from windsock.net.supported import check_supported
 
 if TYPE_CHECKING:
     import fcntl
@@ -63,11 +63,8 @@ __all__ = [
     "wall_clock",
 ]
 
-if sys.platform == "win32" and not TYPE_CHECKING:
-    raise UnsupportedInterpreter(
-        "windsock does not run on Windows, which lacks fork(2), poll(2) and other calls that it needs; "
-        "run these tests on Linux, macOS or in WSL"
-    )
+check_supported()
+
 OS = (
     "DirEntry PathLike access chown close devnull dup dup2 environ eventfd fork fsdecode fsencode fspath fstat "
     "fsync ftruncate get_blocking getcwd getgid getpid getppid getuid kill listdir lstat memfd_create mkdir open path "

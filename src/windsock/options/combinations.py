@@ -45,7 +45,7 @@ def class_for(transport: str, concurrency: str) -> type[servers.BaseServer]:
     if concurrency == "forking" and not hasattr(os, "fork"):
         raise Unsupported(f"concurrency={concurrency!r} needs os.fork(), which this platform does not have")
     if concurrency == "forking" and not hasattr(os, "waitid"):
-        raise Unsupported(f"concurrency={concurrency!r} needs os.waitid(), which macOS has from Python 3.13 on")
+        raise Unsupported(f"concurrency={concurrency!r} needs os.waitid(), which Python on macOS has from 3.13 on")
     check_platform(transport)
     found: type[servers.BaseServer] = getattr(servers, CONCURRENCIES[concurrency] + TRANSPORTS[transport])
     return found

@@ -91,7 +91,7 @@ def options_from(command: Words | Recipe, **keywords: Unpack[ProgramKeywords]) -
     """Return the options. Raises UsageError for invalid values."""
     check_keywords("real_server", keywords, ProgramKeywords)
     if not hasattr(os, "waitid"):
-        raise UsageError("real_server() needs os.waitid(), which macOS has from Python 3.13 on")
+        raise UsageError("real_server() needs os.waitid(), which Python on macOS has from 3.13 on")
     words: Any = command
     if isinstance(command, Recipe):
         words, keywords = command.command, command.with_keywords(keywords)

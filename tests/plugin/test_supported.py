@@ -1,4 +1,4 @@
-"""On Windows, of which there is none here, fixtures are refused in one sentence, and other tests are not disturbed."""
+"""Where windsock does not run, fixtures are refused in one sentence, and other tests are not disturbed."""
 
 from __future__ import annotations
 
@@ -40,18 +40,41 @@ TESTS = """
 """
 
 
+PYPY = """
+    import sys, types
+
+    sys.implementation = types.SimpleNamespace(**vars(sys.implementation) | {"name": "pypy"})
+"""
+FREE_THREADED = """
+    import sys
+
+    sys._is_gil_enabled = lambda: False
+"""
+REFUSED = {
+    "Windows": (
+        WINDOWS,
+        "on Windows, which lacks fork(2), poll(2) and other calls that it needs; "
+        "run these tests on Linux, macOS or in WSL",
+    ),
+    "PyPy": (PYPY, "on pypy, which lacks os.waitid() and closes descriptors late; run these tests on CPython"),
+    "free-threaded": (
+        FREE_THREADED,
+        "without the global interpreter lock; run these tests with PYTHON_GIL=1 or with another build",
+    ),
+}
+
+
+@pytest.mark.parametrize("where", REFUSED)
 def test_fixtures_are_refused_in_one_sentence(
-    run_apart: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    where: str, run_apart: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytester.makepyfile(windows=WINDOWS)
+    stand_in, reason = REFUSED[where]
+    pytester.makepyfile(elsewhere=stand_in)
     monkeypatch.setenv("PYTHONPATH", str(pytester.path), prepend=os.pathsep)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    sentence = "windsock does not run on Windows, which lacks fork(2), poll(2) and other calls that it needs; "
 
-    result = run_apart(TESTS, "-p", "windows", "-p", "pytest_windsock.plugin", "--capture=sys")
+    result = run_apart(TESTS, "-p", "elsewhere", "-p", "pytest_windsock.plugin", "--capture=sys")
 
     result.assert_outcomes(passed=1, errors=2)
     lines = [line for line in result.outlines if line.startswith("E  ")]
-    assert [line.partition("UnsupportedInterpreter: ")[2] for line in lines] == 2 * [
-        f"{sentence}run these tests on Linux, macOS or in WSL"
-    ]
+    assert [line.partition("UnsupportedInterpreter: ")[2] for line in lines] == [f"windsock does not run {reason}"] * 2
