@@ -31,7 +31,7 @@ def asked_for(node: ast.AST) -> str:
     """Return what a node of the code asks the platform for; "" if nothing."""
     match node:
         case ast.Call(
-            func=ast.Name(id="hasattr" | "getattr"), args=[ast.Name(id=module), ast.Constant(value=name), *_]
+            func=ast.Name(id="hasattr" | "getattr"), args=[ast.Name(id=module), ast.Constant(value=str(name)), *_]
         ):
             return f"{module}.{name}" if module in MODULES else ""
         case ast.Compare(left=ast.Name(id="platform"), comparators=[ast.Constant(value=name)]):

@@ -162,7 +162,7 @@ def _tls() -> Any:
     import ssl
 
     genuine = _subclass(_ssl._SSLContext, "ssl")
-    kind = ssl.SSLContext  # gevent's is kept, for clients in greenlets; a mock is not
+    kind: Any = ssl.SSLContext  # gevent's is kept, for clients in greenlets; a mock is not
     is_kept = isinstance(kind, type) and issubclass(kind, genuine)
     return _copy(ssl, dir(ssl), SSLContext=kind if is_kept else genuine)
 
