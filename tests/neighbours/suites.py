@@ -45,6 +45,7 @@ BLOCKING = (
 )
 """Three tests that pass and one that fails."""
 HANG = """
+    @pytest.mark.timeout(2)
     @pytest.mark.windsock(handler=Shout)
     def test_that_hangs(tcp_server):
         with socket.create_connection(tcp_server.address) as client:
@@ -61,6 +62,7 @@ IN_A_LOOP = """
         tcp_server.on(b"PING\\r\\n").reply(b"PONG\\r\\n")
         assert await ask(tcp_server.address, b"PING\\n") == b"PONG\\r\\n"
 
+    @pytest.mark.timeout(2)
     async def test_that_hangs(tcp_server):
         tcp_server.on(b"PING\\r\\n").reply(b"PONG\\r\\n")
         assert await ask(tcp_server.address, b"PING") == b"PONG\\r\\n"

@@ -19,7 +19,7 @@ from tests.support.async_loops import HAS_UVLOOP
 for each in pkgutil.walk_packages(windsock.__path__, "windsock."):
     importlib.import_module(each.name)  # the inner runs are to find them imported: they forget what they import
 
-PLUGIN = ("-p", "pytest_windsock.plugin", "-W", "error", "-o", "windsock_hang_timeout=2")
+PLUGIN = ("-p", "pytest_windsock.plugin", "-p", "pytest_timeout", "-W", "error", "-o", "windsock_timeout=30")
 FINDING = "would match on(b'PING\\r\\n') but for the line end: it ends with b'\\n'"
 HUNG = re.compile(r"windsock: the test hung: .*\n.*the test stood at ")
 
@@ -38,7 +38,7 @@ def check(text: str, **outcomes: int) -> None:
 
 @pytest.fixture
 def beside(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Beside:
-    """Run tests beside what the options name, and no other plugin; return what is printed."""
+    """Run tests beside what the options name, and no other plugin but what windsock needs; return what is printed."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "")
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 

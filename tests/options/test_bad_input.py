@@ -221,3 +221,10 @@ def test_a_server_with_a_handler_is_not_told_what_to_answer() -> None:
             assert str(caught.value) == (
                 "the threading tcp server has a handler, which answers; on(), reply(), greet() and echo() are for fakes"
             )
+
+
+def test_a_real_program_is_refused_where_its_end_cannot_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(system.os, "waitid")
+
+    with pytest.raises(windsock.UsageError, match=r"^real_server\(\) needs os.waitid\(\), which Python on macOS has"):
+        windsock.real_server(["true"])

@@ -59,7 +59,7 @@ REFUSED = {
     "PyPy": (PYPY, "on pypy, which lacks os.waitid() and closes descriptors late; run these tests on CPython"),
     "free-threaded": (
         FREE_THREADED,
-        "without the global interpreter lock, where it is not tested; run these with PYTHON_GIL=1 or another build",
+        "without the global interpreter lock, where it is not tested; run these tests with PYTHON_GIL=1",
     ),
 }
 
