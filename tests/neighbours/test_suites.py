@@ -36,11 +36,16 @@ def check(text: str, **outcomes: int) -> None:
     assert len(HUNG.findall(text)) == hung, text
 
 
+def without_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have inner runs load only the plugins that they name."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
 @pytest.fixture
 def beside(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Beside:
     """Run tests beside what the options name, and no other plugin but what windsock needs; return what is printed."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "")
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    without_others(monkeypatch)
 
     def beside(code: str, *options: str, conftest: str = "") -> str:
         pytester.makepyfile(code)
@@ -53,9 +58,8 @@ def beside(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Beside
 @pytest.fixture
 def beside_apart(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Beside:
     """Do so in a process of its own."""
+    without_others(monkeypatch)
     monkeypatch.setenv("PYTHONPATH", ENVIRONMENT["PYTHONPATH"])
-    monkeypatch.setenv("PYTEST_ADDOPTS", "")
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
     def beside_apart(code: str, *options: str, conftest: str = "") -> str:
         pytester.makepyfile(code)
