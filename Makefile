@@ -54,7 +54,7 @@ coverage: $(CHECKS)/ready
 	$(CHECKS)/bin/coverage report
 
 # What must work elsewhere, too; what the stand-in refuses to do is left out.
-STANDIN := tests/net tests/relay tests/proxies tests/servers/selecting tests/clients/test_steps.py \
+STANDIN := tests/net tests/relay tests/proxies tests/servers/selecting \
 	$(addprefix tests/servers/test_,accepting.py children.py datagram_handlers.py orphans.py transports.py) \
 	$(addprefix tests/harness/test_,accept.py any_class.py outage.py serving.py)
 standin: $(VENV)/ready ## a part of the test-suite without what only Linux has, as a stand-in for macOS
