@@ -32,7 +32,7 @@ from windsock.recording import (
 )
 
 if TYPE_CHECKING:
-    from windsock import faults, protocols
+    from windsock import faults, protocols, strategies
     from windsock.cassettes import (
         Cassette,
         CassetteError,
@@ -56,6 +56,10 @@ if TYPE_CHECKING:
     from windsock.clients.summary import CrowdFailed, CrowdMember, CrowdSummary
     from windsock.diversions import Diversion, NotDiverted, divert
     from windsock.endpoints.outcomes import Outcome
+    from windsock.exploration.errors import ClientHung, ExplorationFailed
+    from windsock.exploration.explore import explore
+    from windsock.exploration.search import Exploration
+    from windsock.exploration.under import under
     from windsock.fakes.errors import AcceptTimeout, UnexpectedConnection, UnexpectedMessage, Unmet, UnreachableRule
     from windsock.fakes.rules import Rule
     from windsock.faults.never_fired import FaultNeverFired
@@ -77,6 +81,7 @@ if TYPE_CHECKING:
     from windsock.scripts.bodies import Repeat
     from windsock.scripts.conversation import Conversation
     from windsock.scripts.template import Template
+    from windsock.simulation import Deadlock, Livelock, NotOfThisWorld, NotSimulated, Standstill, World, simulated
 
 __all__ = [
     "AcceptTimeout",
@@ -94,6 +99,7 @@ __all__ = [
     "CassetteVerifier",
     "Checkpoint",
     "Chunk",
+    "ClientHung",
     "ConnectFailed",
     "Connection",
     "ConnectionEnded",
@@ -102,10 +108,13 @@ __all__ = [
     "CrowdFailed",
     "CrowdMember",
     "CrowdSummary",
+    "Deadlock",
     "Delimiter",
     "Direction",
     "Diversion",
     "Ending",
+    "Exploration",
+    "ExplorationFailed",
     "FaultNeverFired",
     "FaultProxy",
     "FixedSize",
@@ -115,8 +124,11 @@ __all__ = [
     "HandlerFailed",
     "LengthPrefix",
     "Lines",
+    "Livelock",
     "MessageTooLong",
     "NotDiverted",
+    "NotOfThisWorld",
+    "NotSimulated",
     "Outcome",
     "Partition",
     "PeerError",
@@ -144,6 +156,7 @@ __all__ = [
     "ScriptUnfinished",
     "ScriptedClient",
     "ScriptedPeer",
+    "Standstill",
     "StartError",
     "StillRunning",
     "Template",
@@ -160,8 +173,10 @@ __all__ = [
     "UsageError",
     "WaitTimeout",
     "WindsockError",
+    "World",
     "combine",
     "divert",
+    "explore",
     "faults",
     "import_capture",
     "partition",
@@ -176,6 +191,9 @@ __all__ = [
     "scripted_client",
     "serving",
     "serving_pair",
+    "simulated",
+    "strategies",
+    "under",
     "verify",
 ]
 
@@ -191,15 +209,22 @@ ON_FIRST_USE = {
     "CassetteOutdated": "windsock.cassettes",
     "CassetteRecorder": "windsock.cassettes",
     "CassetteVerifier": "windsock.cassettes",
+    "ClientHung": "windsock.exploration.errors",
     "ConnectFailed": "windsock.clients.client_sockets",
     "Conversation": "windsock.scripts.conversation",
     "CrowdFailed": "windsock.clients.summary",
     "CrowdMember": "windsock.clients.summary",
     "CrowdSummary": "windsock.clients.summary",
+    "Deadlock": "windsock.simulation",
     "Diversion": "windsock.diversions",
+    "Exploration": "windsock.exploration.search",
+    "ExplorationFailed": "windsock.exploration.errors",
     "FaultNeverFired": "windsock.faults.never_fired",
     "FaultProxy": "windsock.proxies.proxy",
+    "Livelock": "windsock.simulation",
     "NotDiverted": "windsock.diversions",
+    "NotOfThisWorld": "windsock.simulation",
+    "NotSimulated": "windsock.simulation",
     "Outcome": "windsock.endpoints.outcomes",
     "Partition": "windsock.proxies.partition",
     "ProgramEnded": "windsock.programs",
@@ -219,6 +244,7 @@ ON_FIRST_USE = {
     "ScriptUnfinished": "windsock.clients.background",
     "ScriptedClient": "windsock.clients.client",
     "ScriptedPeer": "windsock.harness.accepted_peers",
+    "Standstill": "windsock.simulation",
     "Template": "windsock.scripts.template",
     "TrioClient": "windsock.clients.async_client",
     "TrioPeer": "windsock.harness.accepted_peers",
@@ -227,7 +253,9 @@ ON_FIRST_USE = {
     "UnmatchedTraffic": "windsock.cassettes",
     "Unmet": "windsock.fakes.errors",
     "UnreachableRule": "windsock.fakes.errors",
+    "World": "windsock.simulation",
     "divert": "windsock.diversions",
+    "explore": "windsock.exploration.explore",
     "faults": "windsock.faults",
     "import_capture": "windsock.cassettes",
     "partition": "windsock.proxies.partition",
@@ -241,10 +269,13 @@ ON_FIRST_USE = {
     "rpc_client": "windsock.clients.rpc_client",
     "scripted_client": "windsock.clients.connector",
     "serving_pair": "windsock.harness.pair",
+    "simulated": "windsock.simulation",
+    "strategies": "windsock.strategies",
+    "under": "windsock.exploration.under",
     "verify": "windsock.cassettes",
 }
 """Names that tests of plain servers do not need, and the modules that define them."""
-MODULES = ("faults", "protocols", "rpc")
+MODULES = ("faults", "protocols", "rpc", "strategies")
 """Those that are modules themselves."""
 
 
