@@ -28,7 +28,5 @@ def _reason() -> str:
         )
     is_gil_enabled = getattr(sys, "_is_gil_enabled", None)  # documented for CPython, from 3.13 on
     if is_gil_enabled is not None and not is_gil_enabled():
-        return (
-            "without the global interpreter lock, where it is not tested; run these tests with PYTHON_GIL=1"
-        )
+        return "without the global interpreter lock, where it is not tested; run these tests with PYTHON_GIL=1"
     return ""
