@@ -110,7 +110,7 @@ class FaultProxy(FaultReports, Subject):
         try:
             self._open(listen, termination)
         except BaseException:
-            self._recorder.close()
+            self._discard()
             self._remove_private_path()
             raise
         try:
