@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 CHECKS := .venv-check
+DOCS := .venv-docs
 # Most tests wait for something rather than compute: more workers than cores are worth it. WORKERS=0: one after the other.
 WORKERS ?= 4
 PYTEST := -m pytest
@@ -14,7 +15,7 @@ ALONE = $(if $(CI),|| bash .ci/alone $(1))
 # Where forked children do what nobody else does; measured by themselves, since saving figures slows each child down.
 FORKS := tests/clients tests/fakes tests/taps tests/recording/test_channel.py -k forking
 
-.PHONY: help demo test fuzz tests check lint types arrows coverage interpreters lowest conformance bench clean
+.PHONY: help demo test fuzz docs tests check lint types arrows coverage interpreters lowest conformance bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,7 +30,11 @@ FUZZED := $(addprefix tests/protocols/test_,redis.py dns.py http.py mqtt.py post
 fuzz: $(VENV)/ready ## 100,000 mutated messages for each test of the decoders, in a few minutes
 	WINDSOCK_EXAMPLES=50000 $(VENV)/bin/python $(PYTEST) -q -n 2 tests/protocols/test_fuzz.py $(FUZZED)
 
-check: lint types arrows interpreters ## all that must hold before a change lands
+check: lint types arrows docs interpreters ## all that must hold before a change lands
+
+docs: $(DOCS)/ready ## the documentation as a site, in build/docs, with a reference of all names
+	$(DOCS)/bin/sphinx-build --quiet --fail-on-warning --keep-going -c docs/site docs build/docs
+	$(DOCS)/bin/python $(PYTEST) -q -p no:cacheprovider docs/site
 
 lint: $(CHECKS)/ready
 	$(CHECKS)/bin/ruff check
@@ -66,7 +71,7 @@ bench: .venv-bench/ready ## figures, side by side with their peers
 	.venv-bench/bin/python -m benchmarks
 
 clean: ## remove what the other targets have made
-	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.*
+	rm -rf .venv .venv-* build docs/reference .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/ready: pyproject.toml
@@ -74,6 +79,9 @@ $(VENV)/ready: pyproject.toml
 
 $(CHECKS)/ready: pyproject.toml
 	bash .ci/venv $(PYTHON) $(CHECKS) test check
+
+$(DOCS)/ready: pyproject.toml
+	bash .ci/venv $(PYTHON) $(DOCS) docs
 
 .venv-bench/ready: pyproject.toml
 	bash .ci/venv $(PYTHON) .venv-bench bench

@@ -1,0 +1,39 @@
+"""The order of the pages: that of the links in index.md, section by section."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+LINK = re.compile(r"\]\(([\w./-]+)\.md\)")
+OUTSIDE = {"](../CHANGELOG.md)": "](reference/changelog.md)", "](../CONTRIBUTING.md)": "](reference/contributing.md)"}
+"""Links to pages that are not in this directory, and where they are on the site."""
+MORE = {"Reference": ["reference/index"], "Cookbook": ["cookbook/*"]}
+"""Pages of sections that index.md has no links to: made by Sphinx, or as many as there are."""
+
+
+def complete(app: Any, name: str, source: list[str]) -> None:
+    """Lead links to where pages are on the site; give index.md a table of contents for each of its sections."""
+    for link, place in OUTSIDE.items():
+        source[0] = source[0].replace(link, place)
+    if name == "index":
+        source[0] = with_contents(source[0], Path(app.srcdir))
+
+
+def with_contents(text: str, directory: Path) -> str:
+    """Return the text with a hidden `toctree` at the end of each section that has links to pages."""
+    sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    return "".join(section + contents_of(section, directory) for section in sections)
+
+
+def contents_of(section: str, directory: Path) -> str:
+    """Return the `toctree` of a section: its heading, and the pages that it links to, in their order."""
+    title = section.partition("\n")[0].removeprefix("## ")
+    if section.startswith("# "):
+        return ""
+    linked = list(dict.fromkeys(LINK.findall(section)))
+    more = [each for each in MORE.get(title, []) if each == "reference/index" or any(directory.glob(each + ".md"))]
+    pages = [*linked, *more]
+    options = f":hidden:\n:glob:\n:caption: {title}\n\n"
+    return "\n```{toctree}\n" + options + "\n".join(pages) + "\n```\n\n" if pages else ""
