@@ -15,7 +15,7 @@ ALONE = $(if $(CI),|| bash .ci/alone $(1))
 # Where forked children do what nobody else does; measured by themselves, since saving figures slows each child down.
 FORKS := tests/clients tests/fakes tests/taps tests/recording/test_channel.py -k forking
 
-.PHONY: help demo test fuzz docs tests check lint types arrows coverage interpreters lowest conformance bench clean
+.PHONY: help demo test fuzz docs screenshots tests check lint types arrows coverage interpreters lowest conformance bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,8 +33,12 @@ fuzz: $(VENV)/ready ## 100,000 mutated messages for each test of the decoders, i
 check: lint types arrows docs interpreters ## all that must hold before a change lands
 
 docs: $(DOCS)/ready ## the documentation as a site, in build/docs, with a reference of all names
-	$(DOCS)/bin/sphinx-build --quiet --fail-on-warning --keep-going -c docs/site docs build/docs
+	$(DOCS)/bin/sphinx-build --quiet --fail-on-warning --keep-going --jobs auto -c docs/site docs build/docs
 	$(DOCS)/bin/python $(PYTEST) -q -p no:cacheprovider docs/site
+
+screenshots: $(VENV)/ready ## the pictures of a failure and of the traffic page on the pages; needs chromium
+	$(VENV)/bin/python -m docs.failure_svg
+	$(VENV)/bin/python -m docs.traffic_page_png
 
 lint: $(CHECKS)/ready
 	$(CHECKS)/bin/ruff check

@@ -24,6 +24,7 @@ pygments_style = "default"
 pygments_dark_style = "github-dark"
 myst_heading_anchors = 3
 default_role = "code"  # docstrings are written like the pages: `name` is code
+smartquotes = False  # docstrings have code that is not in backticks
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"

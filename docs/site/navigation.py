@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-LINK = re.compile(r"\]\(([\w./-]+)\.md\)")
+LINK = re.compile(r"\[([^\]]+)\]\(([\w./-]+)\.md\)")
 OUTSIDE = {"](../CHANGELOG.md)": "](reference/changelog.md)", "](../CONTRIBUTING.md)": "](reference/contributing.md)"}
 """Links to pages that are not in this directory, and where they are on the site."""
 MORE = {"Reference": ["reference/index"], "Cookbook": ["cookbook/*"]}
@@ -28,12 +28,12 @@ def with_contents(text: str, directory: Path) -> str:
 
 
 def contents_of(section: str, directory: Path) -> str:
-    """Return the `toctree` of a section: its heading, and the pages that it links to, in their order."""
+    """Return the `toctree` of a section: its heading, and the pages that it links to, by the words of the links."""
     title = section.partition("\n")[0].removeprefix("## ")
     if section.startswith("# "):
         return ""
-    linked = list(dict.fromkeys(LINK.findall(section)))
+    linked = {page: f"{' '.join(words.split())} <{page}>".replace("`", "") for words, page in LINK.findall(section)}
     more = [each for each in MORE.get(title, []) if each == "reference/index" or any(directory.glob(each + ".md"))]
-    pages = [*linked, *more]
+    pages = [*linked.values(), *more]
     options = f":hidden:\n:glob:\n:caption: {title}\n\n"
     return "\n```{toctree}\n" + options + "\n".join(pages) + "\n```\n\n" if pages else ""

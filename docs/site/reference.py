@@ -101,7 +101,13 @@ def fixtures() -> Iterator[str]:
     for name, fixture in public_names.fixtures().items():
         returned = str(inspect.unwrap(fixture).__annotations__["return"])
         kind = re.sub(r"^Iterator\[(.*)\]$", r"\1", returned)
-        yield entry("fixture", name, f"{inspect.getdoc(fixture)}\n\nType: `{kind}`")
+        yield entry("fixture", name, f"{inspect.getdoc(fixture)}\n\nType: {linked(kind)}")
+
+
+def linked(name: str) -> str:
+    """Return a link to where a public name is described, or the name as code."""
+    paths = [f"{module}.{name}" for module in public_names.MODULES if name in public_names.described_in(module)]
+    return f"{{py:obj}}`{paths[0]}`" if paths else f"`{name}`"
 
 
 def keywords() -> Iterator[str]:

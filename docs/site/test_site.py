@@ -93,5 +93,5 @@ def test_four_peers_are_run() -> None:
 def test_readme_and_the_page_of_sources_have_the_same_table() -> None:
     rows = re.findall(r"^\| (?:.* \| ){7}.*\|$", (ROOT / "README.md").read_text(), re.MULTILINE)
 
-    assert len(rows) == 9
+    assert len(rows) == 8
     assert [row for row in rows if row not in (ROOT / "docs" / "comparison.md").read_text()] == []
