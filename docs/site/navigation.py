@@ -9,8 +9,10 @@ from typing import Any
 LINK = re.compile(r"\[([^\]]+)\]\(([\w./-]+)\.md\)")
 OUTSIDE = {"](../CHANGELOG.md)": "](reference/changelog.md)", "](../CONTRIBUTING.md)": "](reference/contributing.md)"}
 """Links to pages that are not in this directory, and where they are on the site."""
-MORE = {"Reference": ["reference/index"], "Cookbook": ["cookbook/*"]}
-"""Pages of sections that index.md has no links to: made by Sphinx, or as many as there are."""
+MORE = {"How to": "cookbook/index", "Reference": "reference/index"}
+"""Pages at the end of sections, if they exist and index.md has no link to them: the reference is made for the site."""
+COOKBOOK = "\n```{toctree}\n:hidden:\n:glob:\n\n*\n```\n"
+"""The contents of the cookbook: as many pages as its folder has."""
 
 
 def complete(app: Any, name: str, source: list[str]) -> None:
@@ -19,6 +21,8 @@ def complete(app: Any, name: str, source: list[str]) -> None:
         source[0] = source[0].replace(link, place)
     if name == "index":
         source[0] = with_contents(source[0], Path(app.srcdir))
+    if name == "cookbook/index":
+        source[0] += COOKBOOK
 
 
 def with_contents(text: str, directory: Path) -> str:
@@ -32,8 +36,8 @@ def contents_of(section: str, directory: Path) -> str:
     title = section.partition("\n")[0].removeprefix("## ")
     if section.startswith("# "):
         return ""
-    linked = {page: f"{' '.join(words.split())} <{page}>".replace("`", "") for words, page in LINK.findall(section)}
-    more = [each for each in MORE.get(title, []) if each == "reference/index" or any(directory.glob(each + ".md"))]
-    pages = [*linked.values(), *more]
-    options = f":hidden:\n:glob:\n:caption: {title}\n\n"
-    return "\n```{toctree}\n" + options + "\n".join(pages) + "\n```\n\n" if pages else ""
+    pages = {page: f"{' '.join(words.split())} <{page}>".replace("`", "") for words, page in LINK.findall(section)}
+    if (more := MORE.get(title)) and (directory / f"{more}.md").exists():
+        pages.setdefault(more, more)
+    options = f":hidden:\n:caption: {title}\n\n"
+    return "\n```{toctree}\n" + options + "\n".join(pages.values()) + "\n```\n\n" if pages else ""
