@@ -176,16 +176,17 @@ def _plain(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-ARTIFACTS: pytest.StashKey[Artifacts] = pytest.StashKey()
+ARTIFACTS: pytest.StashKey[Artifacts | None] = pytest.StashKey()
 
 
 def artifacts_of(config: pytest.Config) -> Artifacts | None:
     """Return what writes the files of this run; None if there are to be none."""
-    return config.stash.get(ARTIFACTS, None)
+    return config.stash[ARTIFACTS]
 
 
 def start(config: pytest.Config) -> None:
     """Get ready to write, if the option is given. Raises pytest.UsageError if nothing can be written there."""
+    config.stash[ARTIFACTS] = None
     given = config.getoption(OPTION)
     if given is None or config.option.collectonly or config.option.help:
         return

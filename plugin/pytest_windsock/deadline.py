@@ -7,23 +7,21 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 __all__ = [
+    "TestTime",
     "begin",
     "end",
     "end_all",
     "hand_over",
-    "heeds_debuggers",
     "is_debugging",
     "is_watched",
-    "last_resort",
     "limit_phase",
     "margin_of",
     "of",
@@ -47,7 +45,7 @@ _phase = [math.inf]
 _settings = pytest.StashKey[Any]()
 """The settings of pytest-timeout for a test."""
 _is_postponed = pytest.StashKey[bool]()
-"""Whether its timer strikes later than that."""
+"""Kept if its timer strikes later than that."""
 
 
 def begin(item: pytest.Item, settings: Any) -> None:
@@ -78,7 +76,7 @@ def postpone(item: pytest.Item, settings: Any) -> bool | None:
 
 def is_watched(item: pytest.Item) -> bool:
     """Return whether the test has a timeout that the watch over hangs keeps, whether or not there are servers."""
-    return item.stash.get(_settings, None) is not None and item.stash.get(_is_postponed, False)
+    return _settings in item.stash and _is_postponed in item.stash
 
 
 def margin_of(seconds: float) -> float:
@@ -86,31 +84,39 @@ def margin_of(seconds: float) -> float:
     return min(MARGIN, seconds * SHARE)
 
 
-def of(item: pytest.Item) -> tuple[float, float, float]:
-    """Return when the test's waits have to be over, the margin behind that, and the seconds of its timeout.
+@dataclass(frozen=True, slots=True)
+class TestTime:
+    """The time of a test, as pytest-timeout has it."""
 
-    The time is infinite once the timer has been cancelled, as pytest-timeout does after a failure; without a timeout
-    the seconds are 0.
-    """
-    settings = item.stash.get(_settings, None)
-    if settings is None:
-        return math.inf, 0.0, 0.0
+    __test__ = False  # it is no test itself
+
+    seconds: float = 0.0
+    """Its timeout; 0: none."""
+    until: float = math.inf
+    """The monotonic time at which its waits have to be over; infinite once the timer has been cancelled, as
+    pytest-timeout does after a failure."""
+    heeds_debuggers: bool = True
+    """Whether a debugger suspends it; pytest-timeout can be told not to look for one."""
+    last_resort: Callable[[], object] | None = None
+    """What ends a run whose test cannot be ended, if pytest-timeout is set to use a thread for that."""
+
+
+UNLIMITED = TestTime()
+
+
+def of(item: pytest.Item) -> TestTime:
+    """Return the time of the test."""
+    if _settings not in item.stash:
+        return UNLIMITED
+    settings = item.stash[_settings]
     until = min((each[1] for each in _running if each[0] is item), default=math.inf)
-    return until, margin_of(settings.timeout), settings.timeout
-
-
-def last_resort(item: pytest.Item) -> Callable[[], object] | None:
-    """Return what ends a run whose test cannot be ended, if pytest-timeout is set to use a thread for that."""
-    settings = item.stash.get(_settings, None)
-    if settings is None or settings.method != "thread":
-        return None
-    return partial(sys.modules["pytest_timeout"].timeout_timer, item, settings)
-
-
-def heeds_debuggers(item: pytest.Item) -> bool:
-    """Return whether a debugger suspends the test's time; pytest-timeout can be told not to look for one."""
-    settings = item.stash.get(_settings, None)
-    return settings is None or not settings.disable_debugger_detection
+    resort = partial(sys.modules["pytest_timeout"].timeout_timer, item, settings)
+    return TestTime(
+        settings.timeout,
+        until,
+        not settings.disable_debugger_detection,
+        resort if settings.method == "thread" else None,
+    )
 
 
 def end(item: pytest.Item) -> None:

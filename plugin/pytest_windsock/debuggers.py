@@ -16,7 +16,7 @@ from pytest_windsock import deadline
 __all__ = ["ENTERED", "are_at_work", "traces_here"]
 
 ENTERED = pytest.StashKey[bool]()
-"""Whether pytest has entered pdb in this run: from then on nothing is ended, as pytest-timeout has it."""
+"""Kept if pytest has entered pdb in this run: from then on nothing is ended, as pytest-timeout has it."""
 MODULES = ("bdb", "pdb", "ipdb", "pudb", "pydevd", "_pydevd", "debugpy")
 MOST_FRAMES = 1000
 

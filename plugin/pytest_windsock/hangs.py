@@ -47,9 +47,8 @@ class _Phase:
     """The time that it may take."""
     bound: float
     """The monotonic time at which it is a hang."""
-    grace: float
-    last_resort: Callable[[], object] | None
-    heeds_debuggers: bool
+    time: deadline.TestTime
+    """That of its test."""
     is_struck: bool = False
     """Whether its bound has come and was dealt with."""
     report: str = ""
@@ -63,7 +62,8 @@ class _Watch:
         self.limit = limit
         """The seconds of a phase without a timeout of pytest-timeout's."""
         self.phase: _Phase | None = None
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._thread: threading.Thread | None = None
         self._sleeps_until = math.inf
         self._is_closed = False
@@ -74,7 +74,7 @@ class _Watch:
 
     def begin(self, phase: _Phase) -> None:
         """Watch a phase. The thread is woken only if it sleeps for longer than that."""
-        with self._changed:
+        with self._lock:
             self.phase = phase
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="windsock watch over hangs", daemon=True)
@@ -84,7 +84,7 @@ class _Watch:
 
     def end(self) -> str:
         """End the phase; return the report of its hang, empty if there was none."""
-        with self._changed:
+        with self._lock:
             phase, self.phase = self.phase, None
             self._is_to_raise = False
         return "" if phase is None else phase.report
@@ -136,7 +136,7 @@ class _Watch:
     def _strike(self, phase: _Phase) -> None:
         """Report where everyone stands; end the connections, and if that does not help, raise in the test."""
         phase.is_struck = True
-        if phase.heeds_debuggers and debuggers.are_at_work(standing.ident_of_main()):
+        if phase.time.heeds_debuggers and debuggers.are_at_work(standing.ident_of_main()):
             return
         test, others = standing.test_now(), standing.others(phase.servers)
         conclusions = _conclusions(phase)
@@ -148,7 +148,7 @@ class _Watch:
             phase.report = report
             State.conclusions, State.has_failed, State.has_hung = conclusions, True, True
             State.marks.append((deadline.monotonic(), "the test hung, so its connections were ended"))
-        if self._is_over(phase, phase.grace, partial(_end_connections, phase)):
+        if self._is_over(phase, GRACE, partial(_end_connections, phase)):
             return
         for _ in range(INSISTING):
             if self._can_raise():
@@ -156,8 +156,8 @@ class _Watch:
                 signal.pthread_kill(standing.ident_of_main(), SIGNAL)
             if self._is_over(phase, 1.0):
                 return
-        if phase.last_resort is not None:
-            phase.last_resort()
+        if phase.time.last_resort is not None:
+            phase.time.last_resort()
 
     def _is_over(self, phase: _Phase, seconds: float, action: Callable[[], object] | None = None) -> bool:
         """Wait for the end of a phase, doing something again and again meanwhile; return whether it has come."""
@@ -178,13 +178,15 @@ def begin(item: pytest.Item) -> None:
     global _watch
     if _watch is None:
         _watch = _Watch(hang_timeout_of(item.config) or math.inf)
-    heeds_debuggers = deadline.heeds_debuggers(item)
-    if _watch.phase is not None or (heeds_debuggers and _is_debugged(item)):
+    if _watch.phase is not None:
         return
-    seconds, over, bound, grace = _bound(item, _watch.limit)
+    time = deadline.of(item)
+    if time.heeds_debuggers and _is_debugged(item):
+        return
+    seconds, over, bound = _bound(time, _watch.limit)
     if bound < math.inf:
         deadline.limit_phase(over)
-        _watch.begin(_Phase(State.servers, seconds, bound, grace, deadline.last_resort(item), heeds_debuggers))
+        _watch.begin(_Phase(State.servers, seconds, bound, time))
 
 
 def end() -> str:
@@ -196,7 +198,7 @@ def end() -> str:
 
 
 def _is_debugged(item: pytest.Item) -> bool:
-    return debuggers.traces_here() or item.config.stash.get(debuggers.ENTERED, False)
+    return debuggers.traces_here() or debuggers.ENTERED in item.config.stash
 
 
 def close() -> None:
@@ -207,15 +209,13 @@ def close() -> None:
         watch.close()
 
 
-def _bound(item: pytest.Item, limit: float) -> tuple[float, float, float, float]:
-    """Return the seconds that a phase may take, the times at which waits are over and at which it is a hang, and the
-    grace that it then gets."""
-    until, margin, seconds = deadline.of(item)
-    if until < math.inf:
-        return seconds, until, until + 0.2 * margin, GRACE
-    seconds = min(limit, seconds or math.inf)
+def _bound(time: deadline.TestTime, limit: float) -> tuple[float, float, float]:
+    """Return the seconds that a phase may take, and the times at which waits are over and at which it is a hang."""
+    if time.until < math.inf:
+        return time.seconds, time.until, time.until + 0.2 * deadline.margin_of(time.seconds)
+    seconds = min(limit, time.seconds or math.inf)
     bound = deadline.monotonic() + seconds
-    return seconds, bound - deadline.margin_of(seconds), bound, GRACE
+    return seconds, bound - deadline.margin_of(seconds), bound
 
 
 def _end_connections(phase: _Phase) -> None:

@@ -26,8 +26,8 @@ def begin(item: pytest.Item) -> None:
 
     Otherwise the watch begins with the first server.
     """
-    deadline = sys.modules.get("pytest_windsock.deadline")
-    if State.servers or State.programs or (deadline is not None and deadline.is_watched(item)):
+    is_used = State.servers or State.programs
+    if is_used or ((deadline := sys.modules.get("pytest_windsock.deadline")) and deadline.is_watched(item)):
         from pytest_windsock import hangs
 
         hangs.begin(item)
@@ -89,8 +89,6 @@ def _explain_mismatch(error: Any) -> None:
 
 def _mark(what: str) -> None:
     """Note for the transcript what has just happened in the test."""
-    from windsock.net.system import monotonic
-
     State.marks.append((monotonic(), what))
 
 

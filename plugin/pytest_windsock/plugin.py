@@ -267,7 +267,8 @@ def pytest_runtest_makereport(
     made all the same, with what there is, and the run ends after this test. So nothing is imported here.
     """
     raised = call.excinfo and call.excinfo.value
-    reports.prepare(call, item.config)
+    if raised is not None:
+        reports.prepare(call, item.config)
     report: pytest.TestReport | None = None
     with reports.whatever_strikes:
         report = yield

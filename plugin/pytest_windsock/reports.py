@@ -45,6 +45,9 @@ def prepare(call: pytest.CallInfo[None], config: pytest.Config) -> None:
 
 def complete(report: pytest.TestReport, item: pytest.Item, raised: BaseException | None) -> None:
     """Add to a report what the servers of the test recorded, and write the test's files."""
+    files = artifacts.artifacts_of(item.config)
+    if not report.failed and State.verdict is None and files is None:
+        return
     servers = [*State.servers, *State.others]
     has_some = bool(servers or State.programs)
     if has_some:
@@ -55,7 +58,7 @@ def complete(report: pytest.TestReport, item: pytest.Item, raised: BaseException
             _show(servers, report)
     if report.failed:
         texts.clean(report)
-    if (files := artifacts.artifacts_of(item.config)) is not None:
+    if files is not None:
         with whatever_strikes:
             files.look(item, report, servers)
     if report.failed and has_some:

@@ -71,8 +71,9 @@ def forget() -> None:
     The traceback of a failed test may keep them for long.
     """
     _Configuration.seen.clear()
-    for each in [owner for owner in list(_given) if owner.is_stopped]:
-        del _given[each]
+    for known in _given.keyrefs():
+        if (owner := known()) is not None and owner.is_stopped:
+            del _given[owner]
 
 
 def masked(data: bytes) -> bytes:
