@@ -167,6 +167,14 @@ def test_every_link_to_a_page_leads_somewhere() -> None:
     assert [f"{name_of(page)}: {link}" for page, link in links if not (page.parent / link).exists()] == []
 
 
+def test_each_page_has_a_place_in_the_index() -> None:
+    index = ROOT / "docs" / "index.md"
+
+    linked = {(index.parent / link).resolve() for link in re.findall(r"\]\(([\w./-]+\.md)", index.read_text())}
+
+    assert [name_of(page) for page in IN_FOLDERS if page not in linked and page != index] == []
+
+
 def test_no_block_is_in_a_language_that_nothing_runs() -> None:
     not_run = {"mockwebserver.md": "java", "wiremock.md": "java"}
 
