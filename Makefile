@@ -79,10 +79,10 @@ clean: ## remove what the other targets have made
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/ready: pyproject.toml
-	bash .ci/venv $(PYTHON) $(VENV) test
+	bash .ci/venv $(PYTHON) $(VENV) test cookbook
 
 $(CHECKS)/ready: pyproject.toml
-	bash .ci/venv $(PYTHON) $(CHECKS) test check
+	bash .ci/venv $(PYTHON) $(CHECKS) test cookbook check
 
 $(DOCS)/ready: pyproject.toml
 	bash .ci/venv $(PYTHON) $(DOCS) docs

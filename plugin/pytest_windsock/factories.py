@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from windsock.clients.connect_options import AddressKeywords
     from windsock.diversions.diversion import Divertible, Others
     from windsock.options.server_options import Handler, ServerKeywords
-    from windsock.programs.options import ProgramKeywords, Words
-    from windsock.programs.recipe import Recipe
+    from windsock.programs.keywords import ProgramKeywords, Recipe, Words
     from windsock.proxies.proxy import FaultProxy
 
     class ServeKeywords(ServerKeywords, total=False):

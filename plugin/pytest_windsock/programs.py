@@ -15,7 +15,8 @@ from pytest_windsock.ini_values import timeout_of
 from pytest_windsock.shared_server import SharedServer
 from windsock.errors import NotInstalled, UsageError
 from windsock.net.system import os
-from windsock.programs.options import ProgramOptions, options_from
+from windsock.programs.keywords import options_from
+from windsock.programs.options import ProgramOptions
 from windsock.programs.running import RealServer
 from windsock.proxies.proxy import FaultProxy
 

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from pytest_windsock.factories import Missing, ServeKeywords
-    from windsock.programs.options import ProgramKeywords, Words
-    from windsock.programs.recipe import Recipe
+    from windsock.programs.keywords import ProgramKeywords, Recipe, Words
     from windsock.programs.running import RealServer
 
 __all__ = ["combinations", "fixture", "program"]
@@ -94,7 +93,7 @@ def program(
         raise UsageError(f"program(reset={reset!r}): expected a function of the program")
     from pytest_windsock.programs import check_missing  # for programs alone
     from pytest_windsock.shared_programs import check_shared
-    from windsock.programs.options import options_from
+    from windsock.programs.keywords import options_from
 
     check_missing("program", missing)
     check_shared(shared, scope, reset)

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 from pytest_windsock.file_lock import FileLock
 from windsock.errors import UsageError, WaitTimeout
 from windsock.net.system import monotonic, sleep
+from windsock.programs.place import ProgramPlace
 
 if TYPE_CHECKING:
-    from windsock.faults import FaultHandle
     from windsock.programs.options import ProgramOptions
     from windsock.programs.running import RealServer
-    from windsock.proxies.proxy import FaultProxy
 
 __all__ = ["POLL", "SharedServer"]
 
@@ -28,7 +27,7 @@ LIFE = ("finish", "kill", "outage", "pause", "restart", "resume", "stop")
 PROCESS = ("command", "exit_code", "is_running", "is_stopped", "output", "pid", "process")
 
 
-class SharedServer:
+class SharedServer(ProgramPlace):
     """A real program that all workers of a run use. A proxy in front of it, and its faults, are a test's own.
 
     Its life is none of a single test's: `kill()`, `restart()` and the like raise UsageError.
@@ -37,14 +36,12 @@ class SharedServer:
     def __init__(
         self, directory: Path, name: str, options: ProgramOptions, start: Callable[[], RealServer], make_proxy: Any
     ) -> None:
-        self.name = name
-        self.options = options
+        super().__init__(name, options, make_proxy)
         self.own: RealServer | None = None
         """The program, in the worker that has started it."""
-        self._start, self._make_proxy = start, make_proxy
+        self._start = start
         self._facts: dict[str, Any] = {}
         self._file = directory / "facts.json"
-        self._faulty: FaultProxy | None = None
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._change, self._owner = (FileLock(directory / each) for each in ("change", "owner"))
 
@@ -60,11 +57,6 @@ class SharedServer:
     # --- where it is
 
     @property
-    def address(self) -> Any:
-        """What clients connect to: (host, port), or the path of a Unix socket. With faults, the proxy in front."""
-        return self.direct_address if self._faulty is None else self._faulty.address
-
-    @property
     def direct_address(self) -> Any:
         """The program's own address, also with a proxy in front."""
         return _as_address(self._facts["address"])
@@ -75,51 +67,9 @@ class SharedServer:
         return {name: _as_address(each) for name, each in self._facts["addresses"].items()}
 
     @property
-    def host(self) -> str:
-        """The host of `address`."""
-        return str(self._ip_address()[0])
-
-    @property
-    def port(self) -> int:
-        """The port of `address`."""
-        return int(self._ip_address()[1])
-
-    @property
     def directory(self) -> str:
         """Its private directory, `{tmp}`."""
         return str(self._facts["directory"])
-
-    @property
-    def client_transport(self) -> str | None:
-        """The transport that clients need to be told: "udp", or None where the address says it."""
-        return "udp" if self.options.transport == "udp" else None
-
-    # --- faults
-
-    @property
-    def proxy(self) -> FaultProxy:
-        """The proxy in front of it, made on first use in a test; from then on `address` is the proxy's."""
-        if self._faulty is None:
-            options = {"transport": self.client_transport, "framing": self.options.framing}
-            self._faulty = self._make_proxy(self.direct_address, name=f"proxy of {self.name}", **options)
-        return self._faulty
-
-    def fault(self, fault: Any, **keywords: Any) -> FaultHandle:
-        """Install a fault in a proxy in front of it; `address` is the proxy's from then on. See `FaultProxy.fault`."""
-        handle: FaultHandle = self.proxy.fault(fault, **keywords)
-        return handle
-
-    def remove_proxy(self) -> None:
-        """Finish the proxy in front of it, if there is one. Raises what `finish()` of a proxy does."""
-        __tracebackhide__ = True
-        faulty, self._faulty = self._faulty, None
-        if faulty is not None:
-            faulty.finish()
-
-    def _ip_address(self) -> tuple[str, int]:
-        from windsock.programs.running import ip_address_of
-
-        return ip_address_of(self.name, self.address)
 
     # --- who uses it
 

@@ -18,6 +18,7 @@ import windsock
 from tests.recording.helpers import recording, requests_of
 from tests.support.servers import on_every_stream_kind
 from windsock import LengthPrefix, Script
+from windsock.fakes.fake_replies import FakeReplies
 from windsock.fakes.replies import Answer
 from windsock.fakes.responder import Responder
 from windsock.fakes.stream_session import StreamSession
@@ -87,7 +88,7 @@ def cuts(data: st.DataObject, stream: bytes) -> list[bytes]:
 def outcome(tell: Callable[[Responder], None], framing: Any, pieces: list[bytes]) -> tuple[Any, ...]:
     """Return what is answered, what goes wrong, and the requests that were answered, or were to be."""
     framing = framing_from(framing)
-    responder = Responder(framing, forks=False, is_datagram=False)
+    responder = Responder(FakeReplies(forks=False, is_datagram=False), framing, is_datagram=False)
     tell(responder)
     with recording() as (_, connection):
         request = Cut(connection, [each for each in pieces if each])
@@ -105,12 +106,12 @@ def outcome(tell: Callable[[Responder], None], framing: Any, pieces: list[bytes]
 
 def tell(told: list[Told], responder: Responder, queued: int, *, echoes: bool) -> None:
     for number, each in enumerate(told):
-        rule = responder.rule(each.pattern, after=each.after, connections=each.connections, first=False)
+        rule = responder.replies.rule(each.pattern, after=each.after, connections=each.connections, first=False)
         rule.reply(b"<%d>" % number, times=1).then(lambda data: b"[%d]" % len(data), times=each.times)
     for number in range(queued):
-        responder.add(Answer(b"(%d)" % number), 1)
+        responder.replies.add(Answer(b"(%d)" % number), 1)
     if echoes:
-        responder.echo()
+        responder.replies.echo()
 
 
 @settings(max_examples=400)

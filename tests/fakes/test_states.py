@@ -23,6 +23,7 @@ from tests.support.servers import (
     wait_for_error,
 )
 from windsock import RunningServer, Script
+from windsock.fakes.fake_replies import FakeReplies
 from windsock.fakes.replies import Answer
 from windsock.fakes.responder import Responder
 from windsock.fakes.state_cells import StateCells
@@ -288,18 +289,19 @@ def test_what_is_no_state_is_said_to_be_none(call: Any, text: str) -> None:
 
 
 def test_a_message_is_counted_once_when_another_one_changes_the_state_meanwhile() -> None:
-    responder = Responder(None, forks=False, is_datagram=True)
-    responder.states.choose("a", "server")
+    replies = FakeReplies(forks=False, is_datagram=True)
+    responder = Responder(replies, None, is_datagram=True)
+    replies.states.choose("a", "server")
 
     def meddle(message: bytes) -> bool:
-        if message == b"m" and responder.states.of_server() == "a":
+        if message == b"m" and replies.states.of_server() == "a":
             responder.answer(b"other", 1)
         return message == b"m"
 
-    passed_over = responder.rule(b"m", after=5).reply(b"0")
-    left_out = responder.rule(meddle, states=("a",)).reply(b"1")
-    responder.rule(b"other").reply(b"-", then="b")
-    responder.rule(b"m", states=("b",)).reply(b"2")
+    passed_over = replies.rule(b"m", after=5).reply(b"0")
+    left_out = replies.rule(meddle, states=("a",)).reply(b"1")
+    replies.rule(b"other").reply(b"-", then="b")
+    replies.rule(b"m", states=("b",)).reply(b"2")
 
     assert responder.answer(b"m", 0) == Answer(b"2")
     assert (passed_over.matches, left_out.matches) == (1, 0)

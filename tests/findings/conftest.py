@@ -20,7 +20,7 @@ CLIENT = """
     import asyncio, contextlib, http.client, queue, re, socket, ssl, struct, threading, time
     import pytest, trio
     from windsock import LengthPrefix, Script
-    from windsock.faults import Drop, Reset, TLSTruncate, Truncate, first
+    from windsock.faults import Blackhole, Drop, Reset, TLSTruncate, Truncate, first
     from windsock.servers import BaseRequestHandler, DatagramRequestHandler, StreamRequestHandler
 
     def client_of(server, timeout=5):

@@ -125,3 +125,33 @@ def test_a_reset_by_another_peer_is_not_blamed_on_a_server(conclude: Conclude) -
     assert (found["test_open"], found["test_closed"]) == ([], [])
     (own,) = found["test_own"]
     assert own.startswith("tcp_server #0: the handler closed the connection after 1 reply, 4 B")
+
+
+def test_libraries_say_it_in_their_own_words(conclude: Conclude) -> None:
+    found = conclude(
+        """
+    class ProtocolError(Exception):
+        pass
+
+    @pytest.mark.windsock(framing="lines")
+    @pytest.mark.parametrize("text", [
+        "Server disconnected without sending a response.",
+        "consuming input failed: server closed the connection unexpectedly",
+        "session terminated by server",
+    ])
+    def test_library(tcp_server, text):
+        tcp_server.on(b"GET").reply(b"N\\n").then(b"", end="close")
+        with client_of(tcp_server) as client:
+            client.sendall(b"GET\\n")
+            assert client.recv(100) == b"N\\n"
+            client.sendall(b"GET\\n")
+            if not client.recv(100):
+                raise ProtocolError(text)
+    """
+    )
+
+    sentence = (
+        "tcp_server #0: the server closed the connection after 1 reply, 2 B, before the client was done with it: "
+        "connect again for each request"
+    )
+    assert list(found.values()) == [[sentence]] * 3

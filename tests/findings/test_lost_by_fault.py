@@ -41,3 +41,19 @@ def test_what_was_sent_again_is_not_mentioned(conclude: Conclude) -> None:
     )
 
     assert found == {"test_it": []}
+
+
+def test_data_that_was_held_counts_for_more_than_the_end_after_it(conclude: Conclude) -> None:
+    found = conclude(
+        """
+    def test_it(tcp_server):
+        tcp_server.greet(b"220 ready\\r\\n", end="half_close")
+        tcp_server.fault(Blackhole(), direction="downstream")
+        with client_of(tcp_server, 0.2) as client:
+            client.recv(100)
+    """
+    )
+
+    assert found["test_it"][:1] == [
+        "tcp_server: Blackhole() took effect downstream (held 11 B), and the client sent nothing again after that"
+    ]

@@ -16,7 +16,7 @@ CORRUPT = Firing(1, 0.5, "Corrupt()", 0, "downstream", 0, "bitflip in 4 B")
 
 
 def rule(pattern: Pattern) -> RuleFacts:
-    return RuleFacts(f"on({pattern!r})", pattern, False, frozenset({0}))
+    return RuleFacts(f"on({pattern!r})", pattern, frozenset({0}))
 
 
 def test_a_dot_that_ends_a_mail_early_is_named() -> None:

@@ -304,7 +304,7 @@ def test_it(small, number):
 MISSING = """
 import pytest_windsock
 from windsock.programs import recipes
-from windsock.programs.recipe import Recipe
+from windsock.programs.keywords import Recipe
 
 NAMED = ["no-such-program"]
 NEEDED = Recipe(["/bin/sh", "-c", "exec {program:no-such-program} {port}"], {"install": "apt-get install wind"})

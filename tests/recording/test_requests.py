@@ -16,6 +16,7 @@ from tests.support.waiting import DEADLINE, wait_until
 from windsock.net import addresses
 from windsock.recording import Recorder, Requests, framing_from
 from windsock.recording.events import Kind
+from windsock.recording.request_source import RequestSource
 from windsock.recording.store.spill_file import SpillFile
 
 TIME = re.compile(r"\+\d+\.\d{4}")
@@ -278,7 +279,7 @@ def test_other_forks_of_the_process_do_no_harm() -> None:
 def test_the_start_of_a_handshake_is_no_request_even_if_it_was_one_at_an_earlier_look() -> None:
     recorder = Recorder()
     connection = recorder.open(("127.0.0.1", 1))
-    requests = Requests(recorder, framing_from("lines"), is_datagram=False, timeout=lambda: 5.0)
+    requests = Requests(RequestSource(recorder, framing_from("lines"), is_datagram=False), timeout=lambda: 5.0)
     connection.note(Kind.UP, b"HELO\nSTARTTLS\n\x16\x03\n\x00\n\x01")
     connection.note(Kind.DOWN, b"go\n")
     connection.note(Kind.UP, b"\n\x02")

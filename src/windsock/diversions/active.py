@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import socket as standard  # the standard library's own gaierror, gethostname(): what the code under test knows
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from windsock.diversions import names, patches
+from windsock.diversions.errors import NotDiverted
 from windsock.diversions.placeholders import name_of, placeholder
+from windsock.diversions.routes import Routes
 from windsock.net.addresses import is_loopback
 from windsock.net.system import socket, threading
 from windsock.net.targets import Target
 from windsock.recording.subject import living
-
-if TYPE_CHECKING:
-    from windsock.diversions.diversion import Diversion
 
 __all__ = ["Way", "begin", "end", "families_of", "way_to"]
 
@@ -22,12 +21,23 @@ ANYWHERE = ("", "0.0.0.0", "::")
 NO_NAMES = ("localhost", "<broadcast>", *ANYWHERE)
 """Hosts whose lookup asks no other machine."""
 
-_active: tuple[Diversion, ...] = ()
+
+class _Diversion(Protocol):
+    """A diversion, as a lookup or a connection sees it."""
+
+    routes: Routes
+
+    @property
+    def others(self) -> str: ...
+    def refusal(self, host: str, port: int | None) -> NotDiverted: ...
+
+
+_active: tuple[_Diversion, ...] = ()
 """The latest first."""
 _lock = threading.Lock()
 
 
-def begin(diversion: Diversion) -> None:
+def begin(diversion: _Diversion) -> None:
     """Have a diversion act, in the whole process."""
     global _active
     with _lock:
@@ -36,7 +46,7 @@ def begin(diversion: Diversion) -> None:
         _active = (diversion, *_active)
 
 
-def end(diversion: Diversion) -> None:
+def end(diversion: _Diversion) -> None:
     """Have it act no more. The last one puts back what the standard library had."""
     global _active
     with _lock:

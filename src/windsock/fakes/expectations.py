@@ -62,7 +62,7 @@ class Expectations:
 
     def unreachable(self) -> list[UnreachableRule]:
         """Return the rules that no message can reach because of their states."""
-        return self._responder.unreachable()
+        return self._responder.replies.unreachable()
 
     def unmet(self) -> list[Unmet]:
         """Return the expectations that were not met."""

@@ -12,6 +12,7 @@ from windsock.fakes.datagram_replies import DatagramReplies
 from windsock.fakes.datagram_sessions import DatagramSessions
 from windsock.fakes.errors import FramingMissing, UnexpectedConnection
 from windsock.fakes.expectations import Expectations
+from windsock.fakes.fake_replies import FakeReplies
 from windsock.fakes.pace import Pace, Pacing
 from windsock.fakes.paced_session import session_of
 from windsock.fakes.playable import check_playable
@@ -54,7 +55,8 @@ class Fake:
         self._framing = framing
         self._recorder = recorder
         self._is_datagram = is_datagram
-        self._responder = Responder(framing, forks=forks, is_datagram=is_datagram, noted=partial(_note_state, recorder))
+        self._replies = FakeReplies(forks=forks, is_datagram=is_datagram, noted=partial(_note_state, recorder))
+        self._responder = Responder(self._replies, framing, is_datagram=is_datagram)
         self.timeout = timeout
         self._script_queue = ScriptQueue(recorder, is_datagram=is_datagram)
         self._stop_event: StopEvent | None = None
@@ -77,7 +79,7 @@ class Fake:
     @property
     def never_speaks(self) -> bool:
         """Return whether it has nothing to send: it takes everything, and answers nothing."""
-        return not (self._responder or self._responder.plays_too or self._greeting)
+        return not (self._responder or self._replies.plays_too or self._greeting)
 
     @property
     def idle_seconds(self) -> float | None:
@@ -114,26 +116,20 @@ class Fake:
             self._check_framing(f"on({code_of(pattern)})")
         with self._lock:
             self._make_stop_event()
-            return self._responder.rule(pattern, after=after, connections=which, first=first, states=states)
+            return self._replies.rule(pattern, after=after, connections=which, first=first, states=states)
 
     def states(self, *, start: str = "start", per: Scope = "connection") -> None:
         """Name the first state, and say what has a state: each connection, or the server as a whole.
 
         On a datagram server "connection" means the client's address. Raises UsageError if a rule names a state already.
         """
-        self._responder.states.choose(start, per)
+        self._replies.states.choose(start, per)
 
     def state_table(self) -> list[str]:
         """Return the rules with their states, one a line; nothing if no rule names a state."""
-        return self._responder.state_table()
+        return self._replies.state_table()
 
-    def reply(
-        self,
-        data: Replied,
-        *,
-        times: int | None = 1,
-        **delivery: Unpack[Delivery],
-    ) -> None:
+    def reply(self, data: Replied, *, times: int | None = 1, **delivery: Unpack[Delivery]) -> None:
         """Answer the next message, whatever it is; the next `times` messages, or all of them with None.
 
         For the other options, see Rule.reply.
@@ -144,7 +140,7 @@ class Fake:
         self._check_framing(f"reply({preview(data) if isinstance(data, bytes) else repr(data)})")
         with self._lock:
             self._make_stop_event()
-            self._responder.add(answer, times)
+            self._replies.add(answer, times)
 
     def _check_framing(self, call: str) -> None:
         """Raise UsageError if any piece of a stream that arrives would be answered."""
@@ -184,7 +180,7 @@ class Fake:
 
     def echo(self) -> None:
         """Answer every message with itself."""
-        self._responder.echo()
+        self._replies.echo()
 
     def play(self, server: Any, *scripts: Script) -> None:
         """Let the next connections play these scripts, one each, in order."""
@@ -205,7 +201,7 @@ class Fake:
         """Create what playing needs, before the next fork."""
         with self._lock:
             stop_event = self._make_stop_event()
-            self._responder.plays_too = True
+            self._replies.plays_too = True
             if self._is_datagram and self._sessions is None:
                 self._sessions = DatagramSessions(server, self._script_queue, self._recorder, stop_event, self.timeout)
 
@@ -220,7 +216,7 @@ class Fake:
         """Share the answers there are between all parts: each begins with them anew, and need not use them."""
         with self._lock:
             self._outer.append((self._greeting, self._pacing.pace))
-            self._responder.begin_part([each.index for each in self._recorder.connections])
+            self._replies.begin_part([each.index for each in self._recorder.connections])
             self._script_queue.begin_part()
 
     def end_part(self) -> None:
@@ -228,7 +224,7 @@ class Fake:
         is_quiet = all(each.is_closed for each in list(self._recorder.connections))
         with self._lock:
             self._greeting, self._pacing.pace = self._outer.pop()
-            self._responder.end_part(is_quiet=is_quiet)
+            self._replies.end_part(is_quiet=is_quiet)
             self._script_queue.end_part()
 
     # --- lifecycle
@@ -250,7 +246,7 @@ class Fake:
     def close(self) -> None:
         """Close the descriptors."""
         with self._lock:
-            self._responder.close()
+            self._replies.close()
             if self._sessions is not None:
                 self._sessions.close()
                 self._sessions = None

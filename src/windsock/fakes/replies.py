@@ -85,7 +85,7 @@ class Answer:
             conversation.matched(self.pattern, message)
         what = self.what
         if isinstance(what, bytes | Body):
-            return self._given(what)
+            return self.given(what)
         if isinstance(what, Script):
             return what
         made = what if isinstance(what, MessageAnswer) else self._made(what, message, conversation)
@@ -94,7 +94,7 @@ class Answer:
         if isinstance(made, Script):
             self._check_made(made, is_datagram=is_datagram)
             return made
-        return self._nothing() if made is None else self._given(made)
+        return self._nothing() if made is None else self.given(made)
 
     def _made(
         self, what: Any, message: bytes, conversation: Conversation
@@ -115,7 +115,7 @@ class Answer:
         if made is None:
             return self._nothing()
         ends = self.end is None and answer.ends(message)
-        return (replace(self, end="close") if ends else self)._given(self._body(made, message))
+        return (replace(self, end="close") if ends else self).given(self._body(made, message))
 
     def _body(self, made: object, message: bytes) -> bytes | Body:
         """Return the result of a function as it is sent. Raises UsageError."""
@@ -161,7 +161,7 @@ class Answer:
                     f"{method}(truncate={self.truncate!r}): the reply has {len(self.what)} bytes; expected a smaller "
                     "number of bytes to send"
                 )
-            plan = self._given(self.what)
+            plan = self.given(self.what)
             if isinstance(plan, Script):
                 plan.check(is_datagram=is_datagram)
 
@@ -181,7 +181,7 @@ class Answer:
         """Return what there is to do without a reply: to end the connection, if that was asked for."""
         return None if self.end is None else self._script(b"")
 
-    def _given(self, data: bytes | Body) -> bytes | Script:
+    def given(self, data: bytes | Body) -> bytes | Script:
         """Return the bytes, or a script that sends them as the options say."""
         data = _wrapped(data, self.framing)
         if isinstance(data, bytes):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from windsock.fakes import patterns
 from windsock.fakes.errors import FramingMissing
+from windsock.fakes.fake_replies import FakeReplies
 from windsock.fakes.replies import Answer, Delivery, checked_times, made_answer
 from windsock.fakes.responder import Responder
 from windsock.fakes.rules import Rule, checked_after
@@ -30,10 +31,11 @@ class SharedReplies:
     def __init__(self, framing: Framing | None, *, forks: bool) -> None:
         self._is_framed = is_framed(framing)
         known = None if isinstance(framing, LengthPrefix) else framing
-        self._responder = Responder(known, forks=forks, is_datagram=True)
+        self._replies = FakeReplies(forks=forks, is_datagram=True)
+        responder = Responder(self._replies, known, is_datagram=True)
         self._lock = threading.Lock()
-        self.of_datagrams = HalfReplies(self._responder, None)
-        self.of_stream = HalfReplies(self._responder, framing, is_judge=True)
+        self.of_datagrams = HalfReplies(responder, None)
+        self.of_stream = HalfReplies(responder, framing, is_judge=True)
 
     def on(self, pattern: object, *, after: int, first: bool) -> Rule:
         """Add a rule. See Fake.on."""
@@ -41,7 +43,7 @@ class SharedReplies:
         patterns.checked(pattern)
         self._check_framing(f"on({code_of(pattern)})")
         with self._lock:
-            return self._responder.rule(pattern, after=after, first=first)
+            return self._replies.rule(pattern, after=after, first=first)
 
     def reply(self, data: Sendable, times: int | None, **delivery: Unpack[Delivery]) -> None:
         """Answer the next messages. See Fake.reply."""
@@ -50,12 +52,12 @@ class SharedReplies:
         answer.check("reply", is_datagram=True)
         self._check_framing(f"reply({preview(data) if isinstance(data, bytes) else repr(data)})")
         with self._lock:
-            self._responder.add(answer, times)
+            self._replies.add(answer, times)
 
     def echo(self) -> None:
         """Answer every message with itself."""
         self._check_framing("echo()")
-        self._responder.echo()
+        self._replies.echo()
 
     def _check_framing(self, call: str) -> None:
         if not self._is_framed:
@@ -63,7 +65,7 @@ class SharedReplies:
 
     def close(self) -> None:
         """Close the descriptors."""
-        self._responder.close()
+        self._replies.close()
 
 
 class HalfReplies:

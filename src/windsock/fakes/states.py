@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from windsock.errors import UsageError
+from windsock.fakes.replies import Answer
 from windsock.fakes.state_cells import StateCells
-
-if TYPE_CHECKING:
-    from windsock.fakes.rules import Rule
 
 __all__ = ["Origin", "Scope", "States", "checked_states", "checked_then"]
 
@@ -19,6 +17,13 @@ START = "start"
 """The name of the first state, unless a test names it otherwise."""
 
 Result = TypeVar("Result")
+
+
+class _Rule(Protocol):
+    """A rule, as its states see it."""
+
+    def take(self) -> int | None: ...
+    def answer(self, turn: int) -> Answer | None: ...
 
 
 class Origin(NamedTuple):
@@ -31,7 +36,7 @@ class Origin(NamedTuple):
     connection: int
     client: object = None
     state: str | None = None
-    skipped: set[Rule] | None = None
+    skipped: set[_Rule] | None = None
 
 
 class StateChanged(Exception):
@@ -86,7 +91,7 @@ class States:
 
     def with_state(self, origin: Origin, function: Callable[[Origin], Result]) -> Result:
         """Call a function with the origin in its present state; again if another message has changed the state."""
-        skipped: set[Rule] = set()
+        skipped: set[_Rule] = set()
         while True:
             state = self._name(self._now(origin))
             try:
@@ -94,7 +99,7 @@ class States:
             except StateChanged:
                 continue
 
-    def take(self, rule: Rule, origin: Origin) -> int | None:
+    def take(self, rule: _Rule, origin: Origin) -> int | None:
         """Count a match of a rule, as Rule.take, and go to the state that its reply leads to.
 
         Raises StateChanged if the state of the origin has changed meanwhile; then nothing is counted.

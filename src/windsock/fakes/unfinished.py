@@ -9,6 +9,7 @@ from windsock.fakes import patterns
 from windsock.fakes.responder import Responder
 from windsock.fakes.rules import Rule
 from windsock.recording import Connection, Framing, Recorder, Requests, preview, unfinished_words
+from windsock.recording.request_source import RequestSource
 from windsock.redaction import masked
 
 __all__ = ["unfinished"]
@@ -26,7 +27,7 @@ def unfinished(recorder: Recorder, framing: Framing | None, responder: Responder
 
 
 def _messages(recorder: Recorder, framing: Framing, responder: Responder) -> Iterator[str]:
-    for request in Requests(recorder, framing, is_datagram=False, timeout=lambda: 0.0).unfinished():
+    for request in Requests(RequestSource(recorder, framing, is_datagram=False), timeout=lambda: 0.0).unfinished():
         if _is_for_rules(recorder.numbers.by_index(request.connection)):
             yield unfinished_words(request) + _which_rule(request.beginning(LOOKED_AT), responder.rules, framing)
 

@@ -13,7 +13,7 @@ from windsock.faults.fault import Fault
 from windsock.faults.function import fault_from
 from windsock.faults.handle import FaultHandle, Firing, settle
 from windsock.faults.seeds import derive
-from windsock.faults.selector import ConnectionInfo, Selector, holds
+from windsock.faults.selector import ConnectionInfo, Selector, holds, selector_from
 from windsock.net.system import threading
 from windsock.net.targets import Unit
 
@@ -286,19 +286,3 @@ class FaultSet:
             callbacks = tuple(self._callbacks)
         for callback in callbacks:
             callback()
-
-
-def selector_from(options: dict[str, Any]) -> Selector:
-    """Return the selector for keywords, or the one passed as `selector=`. Raises UsageError for unknown keywords."""
-    given = options.pop("selector", None)
-    if given is not None:
-        if options or not isinstance(given, Selector):
-            raise UsageError(f"selector={given!r} with {options}: expected a Selector(...) alone, or its keywords")
-        return given
-    known = tuple(Selector.__dataclass_fields__)
-    unknown = [name for name in options if name not in known]
-    if unknown:
-        raise UsageError(
-            f"{unknown[0]}={options[unknown[0]]!r}: expected a selector's keyword, one of {', '.join(known)}"
-        )
-    return Selector(**options)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from windsock.errors import UsageError
 from windsock.faults.checks import count, one_of, optional_count, probability, seconds, wrong
 
-__all__ = ["ConnectionInfo", "Connections", "First", "Numbers", "Selector", "first", "holds"]
+__all__ = ["ConnectionInfo", "Connections", "First", "Numbers", "Selector", "first", "holds", "selector_from"]
 
 DIRECTIONS = ("upstream", "downstream", "both")
 
@@ -151,3 +151,19 @@ def check_numbers(where: object, least: int, **values: Any) -> None:
             numbers = [value]
         if any(not isinstance(each, int) or isinstance(each, bool) or each < least for each in numbers):
             raise wrong(where, name, value, expected)
+
+
+def selector_from(options: dict[str, Any]) -> Selector:
+    """Return the selector for keywords, or the one passed as `selector=`. Raises UsageError for unknown keywords."""
+    given = options.pop("selector", None)
+    if given is not None:
+        if options or not isinstance(given, Selector):
+            raise UsageError(f"selector={given!r} with {options}: expected a Selector(...) alone, or its keywords")
+        return given
+    known = tuple(Selector.__dataclass_fields__)
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise UsageError(
+            f"{unknown[0]}={options[unknown[0]]!r}: expected a selector's keyword, one of {', '.join(known)}"
+        )
+    return Selector(**options)

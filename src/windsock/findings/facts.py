@@ -106,11 +106,10 @@ class ConnectionFacts:
 
 @dataclass(frozen=True, slots=True)
 class RuleFacts:
-    """One rule of a fake: its code, its pattern, whether it has ever matched, and the connections it counts in."""
+    """One rule of a fake: its code, its pattern, and the connections it counts in."""
 
     code: str
     pattern: Pattern
-    has_matched: bool
     connections: frozenset[int]
 
 

@@ -35,7 +35,12 @@ ALIVE = re.compile(r"<Thread\(.*>\.is_alive")
 TRAFFIC = re.compile(rf"{BYTES}|bytearray\(|<requests?\b|<Connection|<errors: |RecordedRequest|FaultHandle|\bNone\b|''")
 """What the text of a failed assertion has that was about what a server or a client has got."""
 ADDRESS = re.compile(r"(\d+\.\d+\.\d+\.\d+|localhost|::1)\W+(?:port=)?(\d+)")
-ENDS = re.compile(r"closed by|connection closed|closed connection|unexpectedly closed|without response|\bEOF\b", re.I)
+ENDS = re.compile(
+    r"closed by|connection closed|closed (the )?connection|unexpectedly closed|without response"
+    r"|server disconnected|terminated by server|\bEOF\b",
+    re.I,
+)
+"""What exceptions say of the end of a stream: those of http.client, httpx, aiohttp, smtplib, redis, psycopg, ldap3."""
 REFUSALS = re.compile(r"refused|connect call failed|error 111|errno 111", re.I)
 BROKEN = {"BrokenResourceError", "ClosedResourceError", "SSLError"}
 CUT_SHORT = {"IncompleteRead", "RemoteDisconnected", "SSLEOFError"}

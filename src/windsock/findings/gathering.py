@@ -10,7 +10,6 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from windsock.errors import WindsockError
-from windsock.faults import Firing
 from windsock.findings import places
 from windsock.findings.facts import ConnectionFacts, HandlerPlace, RuleFacts, ServerFacts
 from windsock.net import addresses
@@ -83,7 +82,7 @@ def server_from(subject: Any, handlers: Handlers, failed_at: float) -> ServerFac
         idle_seconds=None if fake is None else fake.idle_seconds,
         framing=framing,
         rules=() if fake is None else tuple(_rule(each, len(all_connections), in_hand) for each in fake.rules),
-        firings=tuple(_firings(subject.firings)),
+        firings=tuple(subject.firings[-MOST_FIRINGS:]),
         connections=tuple(_connections(all_connections, framing, handlers, failed_at)),
         in_hand=in_hand,
         **_tls(subject, options),
@@ -92,11 +91,7 @@ def server_from(subject: Any, handlers: Handlers, failed_at: float) -> ServerFac
 
 def _rule(rule: Any, count: int, in_hand: frozenset[int]) -> RuleFacts:
     connections = frozenset(index for index in range(min(count, DETAILED)) if rule.is_for(index))
-    return RuleFacts(rule.start, rule.pattern, rule.matches > 0, connections - in_hand)
-
-
-def _firings(log: Sequence[Firing]) -> Sequence[Firing]:
-    return log[-MOST_FIRINGS:]
+    return RuleFacts(rule.start, rule.pattern, connections - in_hand)
 
 
 def _tls(subject: Any, options: Any) -> dict[str, Any]:

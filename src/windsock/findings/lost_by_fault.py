@@ -12,6 +12,7 @@ __all__ = ["find"]
 
 LOSSES = ("dropped", "lost", "swallowed", "held", "cut the stream", "ended the direction", "took")
 """How the words for a firing begin that has kept something from arriving."""
+HELD_END = "held End"
 
 
 def find(case: Case) -> Iterator[Finding]:
@@ -19,11 +20,17 @@ def find(case: Case) -> Iterator[Finding]:
     if not case.failure.is_about_traffic:
         return
     for server in case.servers:
-        for firing in reversed(server.firings):
-            if firing.what.startswith(LOSSES):
-                if not _was_sent_again(server, firing):
-                    yield Finding(80, _said(case, server, firing), (server.name, server.shown, firing.connection))
+        for firing in _latest_losses(server.firings):
+            if not _was_sent_again(server, firing):
+                yield Finding(80, _said(case, server, firing), (server.name, server.shown, firing.connection))
                 break
+
+
+def _latest_losses(firings: tuple[Firing, ...]) -> list[Firing]:
+    """Return the latest loss; if that is only the end of a stream, the latest loss of data first."""
+    losses = [each for each in reversed(firings) if each.what.startswith(LOSSES)]
+    of_data = [each for each in losses if each.what != HELD_END]
+    return [*of_data[:1], *losses[:1]]
 
 
 def _was_sent_again(server: ServerFacts, firing: Firing) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from windsock.findings.facts import Case, ConnectionFacts, Finding, ServerFacts
+from windsock.findings.facts import Case, Finding, ServerFacts
 from windsock.findings.phrases import counted_noun
 from windsock.findings.turns import requests_of
 from windsock.recording import Ending
@@ -34,12 +34,8 @@ def _why(server: ServerFacts) -> str:
         return "the client asked the server to close each, with 'Connection: close'"
     if CLOSES.search(first.downstream):
         return "the server told the client to close each, with 'Connection: close'"
-    if _was_ended_by_server(first):
+    if first.ending in (Ending.SERVER_CLOSE, Ending.SERVER_RESET):
         return "the server closed each of them after its reply"
     if first.ending in (Ending.CLIENT_EOF, Ending.CLIENT_RESET):
         return "the client closed each of them itself, and so used none again"
     return "each is open, and the client used none again"
-
-
-def _was_ended_by_server(connection: ConnectionFacts) -> bool:
-    return connection.ending in (Ending.SERVER_CLOSE, Ending.SERVER_RESET)

@@ -78,7 +78,8 @@ class Acceptances:
                 return True
             if self._is_stopped or self.fake.plays_on(connection, client_address):
                 return False
-            claim = next((each for each in self._claims if each.arrival is None and each.fits(connection)), None)
+            taken = {each.claim for each in self._arrivals}
+            claim = next((each for each in self._claims if each not in taken and each.fits(connection)), None)
             if claim is None and not (self._keeps_all or self.fake.never_speaks):
                 return False
             kind = DatagramArrival if isinstance(request, tuple) else StreamArrival
@@ -101,8 +102,11 @@ class Acceptances:
         return next(found, None)
 
     def _give(self, arrival: Arrival, claim: Claim) -> None:
-        arrival.claim, claim.arrival = claim, arrival
+        arrival.claim = claim
         claim.wake()
+
+    def _arrival_of(self, claim: Claim) -> Arrival | None:
+        return next((each for each in self._arrivals if each.claim is claim), None)
 
     def is_ready(self, arrival: Arrival, sock: Any) -> None:
         """Give an arrival its socket, and tell its `accept()`."""
@@ -124,7 +128,6 @@ class Acceptances:
             self.fake.hand_overs.pop(arrival.connection, None)
             claim = arrival.claim
             if claim is not None and claim in self._claims and arrival.socket is None:
-                claim.arrival = None
                 self._look_for(claim)
 
     # --- the test accepts
@@ -159,11 +162,12 @@ class Acceptances:
             if self._is_stopped:
                 self.withdraw(claim)
                 raise UsageError(f"{claim.call}: the server was stopped meanwhile")
-            if not claim.is_ready:
+            arrival = self._arrival_of(claim)
+            if arrival is None or arrival.socket is None:
                 return None
             self._claims.remove(claim)
             claim.close()
-            return claim.arrival
+            return arrival
 
     def wait(self, claim: Claim, seconds: float, until: float) -> Arrival:
         """Wait for the arrival of a claim, `until` being the end of `seconds`.
@@ -185,8 +189,9 @@ class Acceptances:
             if claim in self._claims:
                 self._claims.remove(claim)
             claim.close()
-            if claim.arrival is not None:
-                claim.arrival.claim = None
+            arrival = self._arrival_of(claim)
+            if arrival is not None:
+                arrival.claim = None
 
     def timed_out(self, claim: Claim, seconds: float) -> AcceptTimeout:
         """Give up a claim; return the error, which describes the clients that came."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import math
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from windsock.endpoints.endpoint import DONTWAIT
 from windsock.net import addresses
@@ -18,11 +18,21 @@ from windsock.servers.requests import give_up, open_requests, release, release_o
 from windsock.taps.requests import connection_of
 
 if TYPE_CHECKING:
-    from windsock.harness.acceptances import Acceptances
+    from windsock.fakes.fake import Fake
     from windsock.harness.claim import Claim
     from windsock.recording import Connection
 
 __all__ = ["Arrival", "DatagramArrival", "DatagramExchange", "StreamArrival"]
+
+
+class _Host(Protocol):
+    """What arrivals need of Acceptances."""
+
+    server: Any
+    fake: Fake
+
+    def is_ready(self, arrival: Arrival, sock: Any) -> None: ...
+    def forget(self, arrival: Arrival) -> None: ...
 
 
 class Arrival:
@@ -33,8 +43,8 @@ class Arrival:
     socket: Any = None
     """The socket for the test's end; None while the server prepares it: TLS, access."""
 
-    def __init__(self, acceptances: Acceptances, connection: Connection) -> None:
-        self._acceptances = acceptances
+    def __init__(self, host: _Host, connection: Connection) -> None:
+        self._host = host
         self.connection = connection
 
     def begin(self) -> None:
@@ -47,7 +57,7 @@ class Arrival:
 
     def _forget(self) -> None:
         self.connection.rest(0.0)
-        self._acceptances.forget(self)
+        self._host.forget(self)
 
     def wait(self, seconds: float) -> list[str]:
         """Wait until the server has released it; return what is left after `seconds`, in words. Must be overridden."""
@@ -62,8 +72,8 @@ class StreamArrival(Arrival):
     greenlet or task has it.
     """
 
-    def __init__(self, acceptances: Acceptances, request: Any, client_address: Any, connection: Connection) -> None:
-        super().__init__(acceptances, connection)
+    def __init__(self, host: _Host, request: Any, client_address: Any, connection: Connection) -> None:
+        super().__init__(host, connection)
         self._request = request
         self._client_address = client_address
         self._is_over = threading.Event()
@@ -72,12 +82,12 @@ class StreamArrival(Arrival):
 
     def begin(self) -> None:
         """Have the server prepare it, in the thread."""
-        open_requests(self._acceptances.server).add(self._request, self._client_address)
-        self._acceptances.fake.hand_overs[self.connection] = self._hand_over
+        open_requests(self._host.server).add(self._request, self._client_address)
+        self._host.fake.hand_overs[self.connection] = self._hand_over
         self._thread.start()
 
     def _serve(self) -> None:
-        server, request, client_address = self._acceptances.server, self._request, self._client_address
+        server, request, client_address = self._host.server, self._request, self._client_address
         mark = fork_hooks.now()
         try:
             server.finish_request(request, client_address)
@@ -94,7 +104,7 @@ class StreamArrival(Arrival):
     def _hand_over(self, request: Any) -> None:
         """Give the request to the test, and return once the test is done with it."""
         request.settimeout(0.0)
-        self._acceptances.is_ready(self, request)
+        self._host.is_ready(self, request)
         self._is_over.wait()
 
     def remove(self) -> None:
@@ -110,18 +120,16 @@ class StreamArrival(Arrival):
 class DatagramArrival(Arrival):
     """The conversation with one client of a datagram server."""
 
-    def __init__(
-        self, acceptances: Acceptances, request: tuple[bytes, Any], client_address: Any, connection: Connection
-    ) -> None:
-        super().__init__(acceptances, connection)
+    def __init__(self, host: _Host, request: tuple[bytes, Any], client_address: Any, connection: Connection) -> None:
+        super().__init__(host, connection)
         self.client_address = addresses.plain(client_address)
         self._first = request
 
     def begin(self) -> None:
         """Make its socket, which is ready at once."""
-        conversation = DatagramExchange(self.client_address, self._acceptances.server.server_address)
+        conversation = DatagramExchange(self.client_address, self._host.server.server_address)
         conversation.hear(self._first)
-        self._acceptances.is_ready(self, conversation)
+        self._host.is_ready(self, conversation)
 
     def remove(self) -> None:
         """See Arrival."""

@@ -10,7 +10,6 @@ from windsock.net.system import monotonic
 from windsock.net.wakeup import Wakeup
 
 if TYPE_CHECKING:
-    from windsock.harness.arrivals import Arrival
     from windsock.recording import Connection
 
 __all__ = ["Claim", "Which"]
@@ -20,9 +19,7 @@ Which: TypeAlias = "int | Callable[[Connection], object] | None"
 
 
 class Claim:
-    """One call of `accept()`: which connection it is for, and the arrival that it has got."""
-
-    arrival: Arrival | None = None
+    """One call of `accept()`: which connection it is for."""
 
     def __init__(self, which: Which, call: str, before: int) -> None:
         self.which = which
@@ -36,11 +33,6 @@ class Claim:
         if callable(self.which):
             return bool(self.which(connection))
         return self.which in (None, connection.index)
-
-    @property
-    def is_ready(self) -> bool:
-        """Return whether the test can have the connection."""
-        return self.arrival is not None and self.arrival.socket is not None
 
     def fileno(self) -> int:
         """Return a descriptor that becomes readable when something has changed."""

@@ -6,7 +6,6 @@ from collections.abc import Collection, Generator, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from windsock.errors import UsageError
 from windsock.faults import Fault, TLSAlert, TLSPlaintext, TLSStall, TLSTruncate
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
@@ -18,30 +17,13 @@ from windsock.taps.seam import Seam
 if TYPE_CHECKING:
     from windsock.options.tls_options import Encryption
 
-__all__ = ["Handshakes", "check_handshake_fault"]
+__all__ = ["Handshakes"]
 
 ALERT_RECORD = b"\x15\x03\x03\x00\x02\x02%c"
 LARGEST_READ = 65536
 
 Talk: TypeAlias = Generator[bytes | None, bytes, None]
 """Yields bytes to send, or None to receive; the received bytes are sent into it, b"" at the end of the stream."""
-
-
-def check_handshake_fault(fault: Fault, encryption: Encryption | None, name: str) -> None:
-    """Raise UsageError for what cannot happen to this server's handshakes."""
-    if encryption is None:
-        raise UsageError(f"{fault!r}: the {name} does not speak TLS, so there is no handshake; expected tls=True")
-    if isinstance(fault, TLSAlert) and fault.stage == "finished":
-        raise UsageError(
-            f"{fault!r}: an alert after the handshake is encrypted with keys that Python's ssl keeps to itself; "
-            "expected stage='client_hello' or 'server_hello'"
-        )
-    is_late_alert = isinstance(fault, TLSAlert) and fault.stage == "server_hello"
-    if is_late_alert and (encryption.own_context is not None or encryption.minimum_version == "TLSv1.3"):
-        raise UsageError(
-            f"{fault!r}: in TLS 1.3 an alert behind the server's hello is encrypted with keys that Python's ssl keeps "
-            "to itself; expected stage='client_hello', or a server that may speak TLS 1.2"
-        )
 
 
 class Handshakes:

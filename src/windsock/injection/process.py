@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
-from windsock.errors import UsageError
 from windsock.faults import Fault, ForkError, HandlerError, Kill, Pause, Resume, ThreadError
 from windsock.net.system import os, threading
 from windsock.recording import Connection, Recorder
@@ -19,7 +18,7 @@ from windsock.servers.threads import Threads
 from windsock.taps.requests import connection_of
 from windsock.taps.seam import Seam
 
-__all__ = ["Processes", "check_process_fault"]
+__all__ = ["Processes"]
 
 FORK_FAILS: ContextVar[OSError | None] = ContextVar("FORK_FAILS", default=None)
 THREAD_FAILS: ContextVar[bool] = ContextVar("THREAD_FAILS", default=False)
@@ -45,21 +44,6 @@ def _failing(fork: Any) -> Any:
         return pid
 
     return fork_or_fail
-
-
-def check_process_fault(fault: Fault, concurrency: str, name: str, *, is_async: bool) -> None:
-    """Raise UsageError for a fault of the process that this server's requests cannot have."""
-    if isinstance(fault, ForkError | Pause | Resume | Kill) and concurrency != "forking":
-        raise UsageError(
-            f"{fault!r}: the {name} is {concurrency!r}, and forks no process for a request; "
-            "expected a server with concurrency='forking'"
-        )
-    if isinstance(fault, ThreadError) and (concurrency not in ("threading", "trio") or is_async):
-        what = "has an async handler" if is_async else f"is {concurrency!r}"
-        raise UsageError(
-            f"{fault!r}: the {name} {what}, and starts no thread for a request; expected a server with "
-            "concurrency='threading' (or 'trio' with a blocking handler)"
-        )
 
 
 class Processes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
@@ -22,17 +23,16 @@ from windsock.faults import options as fault_options
 from windsock.faults.never_fired import FaultNeverFired, said
 from windsock.faults.options import FaultGroup
 from windsock.injection.accept import AcceptFaults
+from windsock.injection.checks import check_fault, why_not_there
 from windsock.injection.datagrams import RelayedDatagrams
-from windsock.injection.handshake import Handshakes, check_handshake_fault
+from windsock.injection.handshake import Handshakes
 from windsock.injection.listener import FaultyListener
-from windsock.injection.process import Processes, check_process_fault
+from windsock.injection.process import Processes
 from windsock.injection.relays import Relays
 from windsock.net.queue_fillers import ListenerState
 from windsock.net.system import monotonic
-from windsock.protocols.message_pattern import MessagePattern
 from windsock.recording.connections import traffic_in_words
 from windsock.recording.events import Kind
-from windsock.servers.async_handlers import is_async
 from windsock.taps.hooks import put_back
 from windsock.taps.requests import connection_of
 
@@ -93,44 +93,29 @@ class ServerFaults:
         """Install a fault, a function or a profile. Raises UsageError for what cannot work here."""
         if self._is_stopped:
             raise UsageError(f"fault({fault!r}): the {self._options.name} is stopped already")
-        handle = fault_options.install(self.fault_set, fault, self._check, keywords)
+        check = partial(check_fault, server=self._server, options=self._options)
+        handle = fault_options.install(self.fault_set, fault, check, keywords)
         if self._wants_relays():
             self._have_relays()
         for each in handle.handles if isinstance(handle, FaultGroup) else (handle,):
             self._begin(each)
         return handle
 
-    def _check(self, fault: Fault) -> None:
-        options = self._options
-        if "process" in fault.applies_to:
-            handles_async = is_async(getattr(self._server, "RequestHandlerClass", None))
-            check_process_fault(fault, options.concurrency, options.name, is_async=handles_async)
-        if "handshake" in fault.applies_to:
-            check_handshake_fault(fault, options.encryption, options.name)
-
     def _begin(self, handle: FaultHandle) -> None:
         """Do at once what need not wait for a connection.
 
         What counts (`nth`, `every`, `times`, `first(n)`, `probability`) counts children that are forked from now on.
+        Raises UsageError for a selector that cannot work here.
         """
-        if isinstance(handle.selector.match, MessagePattern) and getattr(self._server, "begins_with_tls", False):
+        why = why_not_there(handle, self._server, self._options.name)
+        if why:
             handle.allow_unfired = True
             handle.heal()
-            raise UsageError(
-                f"{handle.fault!r} with {said(handle.selector)}: faults see the encrypted bytes of the "
-                f"{self._options.name}, in which there are no messages; expected a fault of a proxy at which TLS ends: "
-                "proxy(server.address, tls=..., upstream_tls=...)"
-            )
-        if isinstance(handle.fault, BacklogFull) and said(handle.selector):
-            handle.allow_unfired = True
-            handle.heal()
-            raise UsageError(
-                f"{handle.fault!r} with {said(handle.selector)}: clients wait before anybody knows them; "
-                "expected no selector; MaxConnections(n, then='stall') counts"
-            )
+            raise UsageError(f"{handle.fault!r} with {said(handle.selector)}: {why}")
         if isinstance(handle.fault, Pause | Resume | Kill) and not _counts(handle.selector):
             for connection in self._processes.live():
-                if self._fires_now(handle, connection.index, connection.peer):
+                info = ConnectionInfo(connection.index, connection.peer)
+                if self.fault_set.fires(handle, "process", info, monotonic(), 0):
                     self._processes.signal_now(handle.fault, connection)
                     self._note(connection, handle.fault)
 
@@ -151,9 +136,6 @@ class ServerFaults:
                 self._datagrams.begin_soon()
             else:
                 self._datagrams.begin_now()
-
-    def _fires_now(self, handle: FaultHandle, index: int, peer: Any) -> bool:
-        return self.fault_set.fires(handle, "process", ConnectionInfo(index, peer), monotonic(), 0)
 
     def _changed(self) -> None:
         """Apply a change of the fault set to the listener."""

@@ -110,19 +110,18 @@ class Pairs:
 
     def make(self, client: socket.socket, peer: Address) -> tuple[socket.socket, RelayedSocket]:
         """Return the relay's end and the handler's end, for a client's connection. Raises OSError for lack of room."""
-        ours, theirs = self._unix(client.type) if client.family == AF_UNIX else self._tcp(client.family)
+        is_unix = client.family == AF_UNIX
+        ours, theirs = socket.socketpair(AF_UNIX, client.type) if is_unix else self._tcp(client.family)
         handlers = RelayedSocket(theirs.family, theirs.type, theirs.proto, fileno=theirs.detach())
         handlers.settimeout(client.gettimeout())
-        handlers.stands_for(client)
+        if is_unix:
+            handlers.stands_for(client)
         handlers.peer_name = peer
         try:
             handlers.own_name = client.getsockname()
         except OSError:  # macOS: the client has reset it by now
             handlers.own_name = None
         return ours, handlers
-
-    def _unix(self, kind: int) -> tuple[socket.socket, socket.socket]:
-        return socket.socketpair(AF_UNIX, kind)
 
     def _tcp(self, family: int) -> tuple[socket.socket, socket.socket]:
         with self._lock:

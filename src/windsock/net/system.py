@@ -145,7 +145,7 @@ connect: Callable[[Any, Any], None] = _socket.socket.connect
 
 def accept(listener: Any) -> tuple[Any, Any]:
     """Accept a connection like the listener's `accept()`, which uses the current, possibly replaced `socket.socket`."""
-    descriptor, address = listener._accept()
+    descriptor, address = listener._accept()  # which the standard library's accept() calls
     accepted = socket.socket(listener.family, listener.type, listener.proto, fileno=descriptor)
     if listener.gettimeout():
         accepted.setblocking(True)
@@ -156,7 +156,7 @@ def _tls() -> Any:
     import _ssl
     import ssl
 
-    genuine = _subclass(_ssl._SSLContext, "ssl")
+    genuine = _subclass(_ssl._SSLContext, "ssl")  # the base of all contexts: tools replace ssl.SSLContext
     is_kept = issubclass(ssl.SSLContext, genuine)  # gevent's, for clients in greenlets
     return _copy(ssl, dir(ssl), SSLContext=ssl.SSLContext if is_kept else genuine)
 

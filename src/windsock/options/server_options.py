@@ -146,7 +146,9 @@ class Options:
             transport=transport,
             concurrency=concurrency,
             framing=framing_from(self._framing(server_class)) or default_framing(transport),
-            host=group_from(self, transport) or self.host or "127.0.0.1",
+            host=group_from(self.multicast, broadcast=self.broadcast, host=self.host, transport=transport)
+            or self.host
+            or "127.0.0.1",
             port=self.port,
             path=None if self.path is None else os.fspath(self.path),
             backlog=self.backlog,

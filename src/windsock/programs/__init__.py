@@ -2,7 +2,7 @@
 
 from windsock.programs.entrance import real_server
 from windsock.programs.errors import ProgramEnded, ProgramError, ProgramMissing, ProgramNotReady, ProgramStuck
-from windsock.programs.options import ProgramKeywords
+from windsock.programs.keywords import ProgramKeywords
 from windsock.programs.output import ProgramOutput
 from windsock.programs.running import RealServer
 

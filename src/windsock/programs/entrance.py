@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
-from windsock.programs.options import options_from
+from windsock.programs.keywords import options_from
 from windsock.programs.running import RealServer
 
 if TYPE_CHECKING:
-    from windsock.programs.options import ProgramKeywords, Words
-    from windsock.programs.recipe import Recipe
+    from windsock.programs.keywords import ProgramKeywords, Recipe, Words
 
 __all__ = ["real_server"]
 

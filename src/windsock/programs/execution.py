@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from windsock.errors import UsageError
 from windsock.net.deadlines import to_stop
@@ -16,9 +16,6 @@ from windsock.programs.output import ProgramOutput
 from windsock.programs.ownership import find_strays
 from windsock.programs.process import Process
 from windsock.programs.workspace import Workspace
-
-if TYPE_CHECKING:
-    from windsock.programs.running import RealServer
 
 __all__ = ["Execution", "in_background", "name_of"]
 
@@ -34,7 +31,7 @@ class Execution:
     start, `began` its monotonic time; `address` is what the program listens on, None without an address.
     """
 
-    def __init__(self, options: ProgramOptions, name: str, server: Callable[[], RealServer]) -> None:
+    def __init__(self, options: ProgramOptions, name: str, server: Callable[[], object]) -> None:
         self.options = options
         self.name = name
         self.server = server
@@ -74,6 +71,13 @@ class Execution:
     def has_failed(self) -> bool:
         """Whether the process has ended by itself, with another code than 0."""
         return self._process is not None and self._process.has_ended and bool(self._process.exit_code)
+
+    @property
+    def known_address(self) -> Any:
+        """Its address. Raises UsageError for a program without one."""
+        if self.address is None:
+            raise UsageError(f"{self.name} has no address: neither {{port}} nor {{path}} is in its command")
+        return self.address
 
     def state(self) -> str:
         """Return the state in words."""

@@ -1,11 +1,11 @@
-"""What a program can be asked: its command, files, environment, readiness, limits and deadlines. Checked at once."""
+"""The options of a program: its command, files, environment, readiness, limits and deadlines."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import Any
 
 from windsock.errors import UsageError
 from windsock.net.addresses import check_loopback, is_localhost
@@ -13,45 +13,15 @@ from windsock.net.system import os
 from windsock.programs import limits
 from windsock.programs.accounts import account_of
 from windsock.programs.placeholders import check_words
-from windsock.programs.readiness import ProgramReadiness, readiness_of
-from windsock.programs.recipe import Recipe
 from windsock.recording.framing_choice import framing_from
-from windsock.scripts.checks import check_keywords, check_seconds
+from windsock.scripts.checks import check_seconds
 
-if TYPE_CHECKING:
-    from windsock.programs.running import RealServer
-    from windsock.scripts import Script
-
-__all__ = ["ProgramKeywords", "ProgramOptions", "options_from"]
-
-Words = Sequence["str | os.PathLike[str]"]
-"""A command."""
-
-
-class ProgramKeywords(TypedDict, total=False):
-    """The keywords of `real_server()`; their defaults are in ProgramOptions."""
-
-    ready: str | bytes | Any | Callable[[RealServer], object] | Script
-    files: Mapping[str, str | bytes | os.PathLike[str]]
-    env: Mapping[str, str | None]
-    cwd: str | os.PathLike[str] | None
-    host: str
-    user: str | None
-    transport: str
-    limits: Mapping[str, int]
-    timeout: float
-    stop_timeout: float
-    stop_signal: int
-    framing: Any
-    name: str | None
-    strict: bool
-    redact: Any
-    install: str
+__all__ = ["ProgramOptions", "words_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramOptions:
-    """The values of ProgramKeywords, and the command. Times are in seconds."""
+    """The command, and the values of ProgramKeywords. Times are in seconds."""
 
     command: tuple[str, ...]
     ready: Any = "connect"
@@ -76,9 +46,25 @@ class ProgramOptions:
         """The IP address that the program listens on."""
         return "127.0.0.1" if is_localhost(self.host) else self.host
 
-    def readiness(self) -> ProgramReadiness:
-        """Return a new readiness, for one start."""
-        return readiness_of(self.ready)()
+    @property
+    def client_transport(self) -> str | None:
+        """The transport that clients need to be told: "udp", or None where the address says it."""
+        return "udp" if self.transport == "udp" else None
+
+    def check(self) -> None:
+        """Raise UsageError for invalid values, `ready` apart."""
+        check_words(self.command)
+        _check_texts(self)
+        limits.checked(self.limits)
+        framing_from(self.framing)
+        for name in ("timeout", "stop_timeout"):
+            check_seconds(f"real_server({name}={getattr(self, name)!r})", getattr(self, name))
+        if self.transport not in ("tcp", "udp"):
+            raise UsageError(f"real_server(transport={self.transport!r}): expected 'tcp' or 'udp'; for Unix: {{path}}")
+        check_loopback(f"real_server(host={self.host!r})", self.host)
+        if self.user is not None:
+            account_of(self.user)
+        _check_signal(self.stop_signal)
 
     def texts(self) -> list[str]:
         """Return all texts that may have placeholders, in the order in which their addresses are chosen."""
@@ -87,30 +73,8 @@ class ProgramOptions:
         return [*texts, *([os.fspath(self.cwd)] if self.cwd is not None else [])]
 
 
-def options_from(command: Words | Recipe, **keywords: Unpack[ProgramKeywords]) -> ProgramOptions:
-    """Return the options. Raises UsageError for invalid values."""
-    check_keywords("real_server", keywords, ProgramKeywords)
-    words: Any = command
-    if isinstance(command, Recipe):
-        words, keywords = command.command, command.with_keywords(keywords)
-    options = ProgramOptions(command=_words(words), **{key: keywords[key] for key in keywords})  # type: ignore[literal-required]
-    check_words(options.command)
-    _check_texts(options)
-    readiness_of(options.ready)
-    limits.checked(options.limits)
-    framing_from(options.framing)
-    for name in ("timeout", "stop_timeout"):
-        check_seconds(f"real_server({name}={getattr(options, name)!r})", getattr(options, name))
-    if options.transport not in ("tcp", "udp"):
-        raise UsageError(f"real_server(transport={options.transport!r}): expected 'tcp' or 'udp'; for Unix: {{path}}")
-    check_loopback(f"real_server(host={options.host!r})", options.host)
-    if options.user is not None:
-        account_of(options.user)
-    _check_signal(options.stop_signal)
-    return options
-
-
-def _words(command: Words) -> tuple[str, ...]:
+def words_of(command: Any) -> tuple[str, ...]:
+    """Return the words of a command. Raises UsageError for anything that is no sequence of them."""
     if isinstance(command, str | bytes):
         raise UsageError(
             f"real_server({command!r}): expected a list of words, as in ['redis-server', '--port', '{{port}}']; "

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from windsock.errors import UsageError, text_of
 from windsock.net import addresses
 from windsock.net.system import connect, monotonic, sleep, socket
 from windsock.programs import kernel
+from windsock.programs.execution import Execution
 from windsock.programs.output import compiled
 from windsock.programs.ports import family_of
 from windsock.scripts.script import Script
-
-if TYPE_CHECKING:
-    from windsock.programs.execution import Execution
-    from windsock.programs.running import RealServer
 
 __all__ = ["Connected", "LineSeen", "Probed", "ProgramReadiness", "SocketPassed", "readiness_of"]
 
@@ -96,14 +93,14 @@ class LineSeen:
 class Probed(Pauses):
     """A function returns something true, or a script that a client plays comes to its end."""
 
-    def __init__(self, probe: Callable[[RealServer], object]) -> None:
+    def __init__(self, probe: Callable[[Execution], object]) -> None:
         self._probe = probe
         self._last = "has returned nothing true"
 
     def look(self, execution: Execution) -> bool:
         """See ProgramReadiness."""
         try:
-            return bool(self._probe(execution.server()))
+            return bool(self._probe(execution))
         except UsageError:
             raise
         except Exception as error:
@@ -134,12 +131,12 @@ def readiness_of(ready: Any) -> Callable[[], ProgramReadiness]:
     if ready == "socket":
         return SocketPassed
     if isinstance(ready, Script):
-        return lambda: Probed(lambda server: _plays(server, ready))
+        return lambda: Probed(lambda execution: _plays(execution, ready))
     if isinstance(ready, str | bytes | re.Pattern):
         pattern = compiled("real_server, ready=", ready)
         return lambda: LineSeen(pattern)
     if callable(ready):
-        return lambda: Probed(ready)
+        return lambda: Probed(lambda execution: ready(execution.server()))
     raise UsageError(
         f"ready={ready!r}: expected 'connect', 'socket', a regular expression for a line of output, "
         "a function of the server, or a Script"
@@ -164,9 +161,10 @@ def _is_datagram_socket(error: OSError) -> bool:
     return error.errno == errno.EPROTOTYPE
 
 
-def _plays(server: RealServer, script: Script) -> bool:
+def _plays(execution: Execution, script: Script) -> bool:
     from windsock.clients.connector import scripted_client
 
-    with scripted_client(server.direct_address, transport=server.client_transport, timeout=PROBE_TIMEOUT) as client:
+    transport = execution.options.client_transport
+    with scripted_client(execution.known_address, transport=transport, timeout=PROBE_TIMEOUT) as client:
         client.play(script)
     return True

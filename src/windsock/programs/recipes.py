@@ -12,7 +12,7 @@ from typing import Any
 
 from windsock.errors import UsageError
 from windsock.net.system import os
-from windsock.programs.recipe import Recipe
+from windsock.programs.keywords import Recipe
 
 __all__ = [
     "Recipe",

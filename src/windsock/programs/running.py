@@ -20,20 +20,20 @@ from windsock.programs.errors import ProgramEnded, ending_of
 from windsock.programs.execution import Execution, name_of
 from windsock.programs.options import ProgramOptions
 from windsock.programs.output import ProgramOutput
+from windsock.programs.place import ProgramPlace
 from windsock.programs.ports import family_of
 from windsock.programs.process import Process
 
 if TYPE_CHECKING:
-    from windsock.faults import FaultHandle
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["RealServer", "ip_address_of"]
+__all__ = ["RealServer"]
 
 LAST = 20
 """The lines of output that are noted on the exception of a failed `with`."""
 
 
-class RealServer:
+class RealServer(ProgramPlace):
     """A running program, from `real_server()` to `stop()`; also a context manager, which finishes it.
 
     `command` is the command as it was run, `addresses` are those of its placeholders by name ("port" and "path" where
@@ -45,14 +45,11 @@ class RealServer:
     """Whether it does not run: not any more, or not yet."""
 
     def __init__(self, options: ProgramOptions, _make_proxy: Callable[..., FaultProxy] | None = None) -> None:
-        self.options = options
-        self.name = name_of(options)
-        self._make_proxy = _make_proxy or _proxy
-        self._faulty: FaultProxy | None = None
+        super().__init__(name_of(options), options, _make_proxy)
         self._is_excused = False
         self._owner = os.getpid()
         redaction.keep(self, redaction.rules_from(options.redact))
-        self._execution = Execution(options, self.name, weakref.ref(self))  # type: ignore[arg-type]  # it is there
+        self._execution = Execution(options, self.name, weakref.ref(self))
         try:
             start.check_ready_can_be_seen(self._execution)
             check_allowed(self.name, self._family())
@@ -91,26 +88,9 @@ class RealServer:
     # --- where it is
 
     @property
-    def address(self) -> Any:
-        """What clients connect to: (host, port), or the path of a Unix socket. With faults, the proxy in front."""
-        return self.direct_address if self._faulty is None else self._faulty.address
-
-    @property
     def direct_address(self) -> Any:
         """The program's own address, also with a proxy in front. Raises UsageError for one without an address."""
-        if self._execution.address is None:
-            raise UsageError(f"{self.name} has no address: neither {{port}} nor {{path}} is in its command")
-        return self._execution.address
-
-    @property
-    def host(self) -> str:
-        """The host of `address`."""
-        return str(self._ip_address()[0])
-
-    @property
-    def port(self) -> int:
-        """The port of `address`."""
-        return int(self._ip_address()[1])
+        return self._execution.known_address
 
     @property
     def addresses(self) -> dict[str, Any]:
@@ -126,11 +106,6 @@ class RealServer:
     def command(self) -> list[str]:
         """The command as it was run."""
         return list(self._execution.workspace.command)
-
-    @property
-    def client_transport(self) -> str | None:
-        """The transport that clients need to be told: "udp", or None where the address says it."""
-        return "udp" if self.options.transport == "udp" else None
 
     # --- whether it runs
 
@@ -197,25 +172,13 @@ class RealServer:
         """The proxy in front of it, made on first use; from then on `address` is the proxy's."""
         if self._faulty is None:
             self._check_not_stopped("proxy")
-            self._faulty = self._make_proxy(
-                self.direct_address,
-                transport=self.client_transport,
-                name=f"proxy of {self.name}",
-                framing=self.options.framing,
-            )
-        return self._faulty
+        return super().proxy
 
     def remove_proxy(self) -> None:
         """Finish the proxy in front of it, if there is one: `address` is its own again. Raises what `finish()` does."""
         __tracebackhide__ = True  # pytest leaves such frames out
-        faulty, self._faulty = self._faulty, None
-        if faulty is not None and self._owner == os.getpid():
-            faulty.finish()
-
-    def fault(self, fault: Any, **keywords: Any) -> FaultHandle:
-        """Install a fault in a proxy in front of it; `address` is the proxy's from then on. See `FaultProxy.fault`."""
-        handle: FaultHandle = self.proxy.fault(fault, **keywords)
-        return handle
+        if self._owner == os.getpid():
+            super().remove_proxy()
 
     # --- what happens to it
 
@@ -260,7 +223,7 @@ class RealServer:
         if self._is_stopped or self._owner != os.getpid():
             return
         self._is_stopped = True
-        faulty, self._faulty = self._faulty, None
+        faulty = self._taken_proxy()
         try:
             if faulty is not None:
                 faulty.stop()
@@ -326,22 +289,6 @@ class RealServer:
                 f"leads to {addresses.show(before)}; pass {{port}} in its command, so that it keeps its port"
             )
 
-    def _ip_address(self) -> tuple[str, int]:
-        return ip_address_of(self.name, self.address)
-
     def _family(self) -> int:
         address = self._execution.address
         return int(family_of(address[0]) if isinstance(address, tuple) else socket.AF_UNIX)
-
-
-def ip_address_of(name: str, address: Any) -> tuple[str, int]:
-    """Return the host and the port of a program's address. Raises UsageError if it is a path."""
-    if not isinstance(address, tuple):
-        raise UsageError(f"{name} is at a path, {address!r}: expected an address with a port")
-    return address[0], address[1]
-
-
-def _proxy(address: Any, **options: Any) -> FaultProxy:
-    from windsock.proxies.proxy import FaultProxy
-
-    return FaultProxy(address, **options)

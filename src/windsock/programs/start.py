@@ -8,7 +8,7 @@ from windsock.net.system import monotonic, sleep
 from windsock.programs.errors import ProgramError, ProgramNotReady, ending_of
 from windsock.programs.execution import Execution, in_background
 from windsock.programs.ownership import is_of_another_process, where_it_listens
-from windsock.programs.readiness import ProgramReadiness, SocketPassed
+from windsock.programs.readiness import ProgramReadiness, SocketPassed, readiness_of
 
 __all__ = ["check_ready_can_be_seen", "first_start", "start_again"]
 
@@ -66,7 +66,7 @@ def _start(execution: Execution, seconds: float) -> None:
     """Start it, and wait until it is ready; leave nothing of it if it fails."""
     try:
         execution.launch()
-        _wait_until_ready(execution, execution.options.readiness(), seconds)
+        _wait_until_ready(execution, readiness_of(execution.options.ready)(), seconds)
     except BaseException:
         execution.kill()
         raise
@@ -115,14 +115,11 @@ def _strays(execution: Execution) -> list[int]:
     return found
 
 
-def _is_told(execution: Execution, listens: list[str]) -> bool:
-    return execution.address is not None and addresses.show(execution.address) in listens
-
-
 def _not_ready(execution: Execution, readiness: ProgramReadiness) -> ProgramNotReady:
     listens = where_it_listens(execution.process)
     hint = "pass a longer timeout= or another ready="
-    if listens and not _is_told(execution, listens):
+    is_told = execution.address is not None and addresses.show(execution.address) in listens
+    if listens and not is_told:
         hint = f"it listens on {', '.join(listens)}: was it told its address, {{host}} and {{port}}?"
     time = whole(execution.options.timeout, is_cut=deadlines.is_over())
     return ProgramNotReady(

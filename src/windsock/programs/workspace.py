@@ -37,7 +37,7 @@ class Workspace:
         self._account = None if options.user is None else account_of(options.user)
         try:
             self.placeholders.choose(options.texts())
-            self.executable = _executable(options)
+            self.executable = find_program(options.command[0], options.env.get("PATH"), options.install)
             self.fill()
         except BaseException:
             self.remove()
@@ -125,11 +125,6 @@ def _template(name: str, path: str) -> str:
     if not os.path.isfile(path):
         raise UsageError(f"real_server(files={{{name!r}: ...}}): there is no template {path!r}")
     return kernel.read(path)
-
-
-def _executable(options: ProgramOptions) -> str:
-    """Return the path of the program. Raises ProgramMissing."""
-    return find_program(options.command[0], options.env.get("PATH"), options.install)
 
 
 def _listening(address: Any) -> Any:

@@ -104,7 +104,6 @@ class OnwardConnections:
             self._fault_set,
             connection=pending.index,
             peer=pending.peer,
-            clock=monotonic,
             note=lambda words: pending.note_faults([words]),
         )
 

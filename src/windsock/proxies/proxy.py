@@ -21,6 +21,7 @@ from windsock.net.permission import check_allowed
 from windsock.net.targets import target_of
 from windsock.proxies.datagram_front import DatagramFront
 from windsock.proxies.listener import SwitchableListener, bound_socket
+from windsock.proxies.onward import OnwardConnections
 from windsock.proxies.stream_front import StreamFront
 from windsock.proxies.tls import Termination
 from windsock.recording import default_framing, framing_from, transcript
@@ -128,28 +129,29 @@ class FaultProxy(FaultReports, Subject):
             if isinstance(bound, SwitchableListener):
                 inherited_fds.note_address(self, addresses.plain(bound.name))
             tell = partial(self._recorder.teller(), None)
-            relay_loop = RelayLoop(f"windsock {self.name} {addresses.show(self.address)}", tell)
+            self._relay_loop = RelayLoop(f"windsock {self.name} {addresses.show(self.address)}", tell)
         except BaseException:
             bound.close()
             raise
-        self._relay_loop = relay_loop
         self._front = self._front_of(bound, termination)
-        relay_loop.event_loop.call(self._front.start)
+        self._relay_loop.event_loop.call(self._front.start)
         try:
-            relay_loop.start()
+            self._relay_loop.start()
         except BaseException:
             bound.close()
             raise
-        self.fault_set.subscribe(relay_loop.refresh)
+        self.fault_set.subscribe(self._relay_loop.refresh)
         self._is_stopped = False
 
     def _front_of(self, bound: Any, termination: Termination | None) -> StreamFront | DatagramFront:
         recorder = self._recorder if self._is_recorded else None
-        tell = self._recorder.teller()
-        given = (self._relay_loop, bound, self.upstream, self.fault_set, recorder, self._firings)
+        loop, faults, tell = self._relay_loop, self.fault_set, self._recorder.teller()
         if self.upstream.is_datagram:
-            return DatagramFront(*given, on_error=tell)
-        return StreamFront(*given, termination=termination, seconds=self.timeout, on_error=tell)
+            return DatagramFront(loop, bound, self.upstream, faults, recorder, self._firings, on_error=tell)
+        onward = OnwardConnections(
+            loop, self.upstream, faults, self._firings, termination=termination, seconds=self.timeout, on_error=tell
+        )
+        return StreamFront(loop, bound, onward, faults, recorder, on_error=tell)
 
     def __repr__(self) -> str:
         state = "stopped" if self._is_stopped else "running"
@@ -201,8 +203,7 @@ class FaultProxy(FaultReports, Subject):
             self._outage = self.fault_set.install(Blackhole(), allow_unfired=True, name=f"outage of the {self.name}")
 
     def reconnect(self) -> None:
-        """Undo `disconnect()`: data in transit on streams goes on, and new connections are answered.
-        Idempotent."""
+        """Undo `disconnect()`: data in transit on streams goes on, and new connections are answered. Idempotent."""
         outage, self._outage = self._outage, None
         if outage is not None:
             self.fault_set.remove(outage)

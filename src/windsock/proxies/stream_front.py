@@ -11,15 +11,12 @@ from windsock.net import sockets
 from windsock.net.event_loop import READABLE
 from windsock.net.queue_fillers import ListenerState
 from windsock.net.system import monotonic, socket
-from windsock.net.targets import Target
 from windsock.proxies.admission import Admission, AdmissionVerdict
 from windsock.proxies.connect import EXHAUSTED
 from windsock.proxies.listener import SwitchableListener
 from windsock.proxies.onward import OnwardConnections
 from windsock.proxies.pending_connection import PendingConnection
-from windsock.proxies.tls import Termination
 from windsock.recording import Connection, Recorder
-from windsock.relay.firings import Firings
 from windsock.relay.loop import RelayLoop
 
 if TYPE_CHECKING:
@@ -44,28 +41,17 @@ class StreamFront:
         self,
         relay_loop: RelayLoop,
         listener: SwitchableListener,
-        upstream: Target,
+        onward: OnwardConnections,
         fault_set: FaultSet,
         recorder: Recorder | None,
-        firings: Firings,
         *,
-        termination: Termination | None,
-        seconds: float,
         on_error: Callable[[Connection | None, BaseException], object],
     ) -> None:
         self._relay_loop = relay_loop
         self._listener = listener
         self._recorder = recorder
         self._on_error = on_error
-        self._onward = OnwardConnections(
-            relay_loop,
-            upstream,
-            fault_set,
-            firings,
-            termination=termination,
-            seconds=seconds,
-            on_error=on_error,
-        )
+        self._onward = onward
         self._count = 0
         self._rest = 0.0
         self._watched = 0
@@ -175,7 +161,7 @@ class StreamFront:
         if error is None:
             return client, peer, verdict
         if error.errno == errno.ECONNABORTED:
-            self._lose(client, peer, verdict)
+            self._meet(client, peer, verdict).end(socket.socket.close)  # it was aborted before an accept
         else:
             self._put_back.append((client, peer))  # the connection stays in the queue (accept(2))
         if self._recorder is not None:
@@ -213,10 +199,6 @@ class StreamFront:
         else:
             pending.note_faults(verdict.words)
         return pending
-
-    def _lose(self, client: socket.socket, peer: Any, verdict: AdmissionVerdict) -> None:
-        """It was aborted before anybody could accept it."""
-        self._meet(client, peer, verdict).end(socket.socket.close)
 
     def _serve(self, pending: PendingConnection, verdict: AdmissionVerdict) -> None:
         self._pending.add(pending)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, SupportsBytes
+from typing import SupportsBytes
 
 from windsock.errors import PeerError, UsageError
 from windsock.net.deadlines import is_seconds
 from windsock.protocols.values import as_bytes
-from windsock.recording.null_recorder import NO_RECORDER, NullRecorder
+from windsock.recording.null_recorder import NO_RECORDER, Hand, NullRecorder
 
-__all__ = ["ConnectionEnded", "Hand", "InHand"]
+__all__ = ["ConnectionEnded", "InHand"]
 
 
 class ConnectionEnded(PeerError):
@@ -23,18 +23,6 @@ class ConnectionEnded(PeerError):
 
     def __reduce__(self) -> tuple[type[ConnectionEnded], tuple[str, int, str]]:
         return type(self), (self.call, self.index, self.how)
-
-
-class Hand(Protocol):
-    """What acts on the connections of a running server."""
-
-    def send(self, connection: Any, data: bytes, timeout: float | None) -> None:
-        """Send bytes to a client."""
-        ...
-
-    def end(self, connection: Any, how: str) -> None:
-        """End a connection: "half_close", "close" or "reset"."""
-        ...
 
 
 class InHand:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from windsock.recording.pending import Pending
 
-if TYPE_CHECKING:
-    from windsock.recording.in_hand import Hand
+__all__ = ["NO_RECORDER", "Hand", "NullRecorder"]
 
-__all__ = ["NO_RECORDER", "NullRecorder"]
+
+class Hand(Protocol):
+    """What acts on the connections of a running server."""
+
+    def send(self, connection: Any, data: bytes, timeout: float | None) -> None:
+        """Send bytes to a client."""
+        ...
+
+    def end(self, connection: Any, how: str) -> None:
+        """End a connection: "half_close", "close" or "reset"."""
+        ...
 
 
 class NullRecorder:

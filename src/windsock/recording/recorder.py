@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from windsock.errors import PeerError, RecordingFailed, WaitTimeout
 from windsock.net.addresses import Address, show
 from windsock.net.deadlines import within
-from windsock.net.system import monotonic, os
+from windsock.net.system import monotonic
 from windsock.recording import exception_pickle
 from windsock.recording.channel import Channel
 from windsock.recording.connection import Connection
@@ -61,7 +61,7 @@ class Recorder(NullRecorder):
         self._channel: Channel | None = None
         self._loss: RecordingFailed | None = None
         self._is_closed = False
-        _recorders.add(self)
+        fork_hooks.prepare_before_forks(self)
         fork_hooks.renew_in_children(self)
 
     @property
@@ -290,15 +290,3 @@ class Recorder(NullRecorder):
     def _is_expected(self, connection: Connection | None, error: BaseException) -> bool:
         index = None if connection is None else connection.index
         return any(each is error or (index is not None and each == index) for each in self.expected)
-
-
-_recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
-
-
-def _before_fork() -> None:
-    for recorder in list(_recorders):
-        recorder.prepare_for_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork)

@@ -10,7 +10,6 @@ from windsock.recording.connections import arguments_of, check_count, seconds_of
 from windsock.recording.errors import RequestMismatch, RequestTimeout
 from windsock.recording.framing import Framing
 from windsock.recording.recorded_request import RecordedRequest
-from windsock.recording.recorder import Recorder
 from windsock.recording.request_source import Found, RequestSource
 from windsock.recording.transcript import preview, summary
 from windsock.recording.waiters import JoinedWaiters, Waiters
@@ -29,27 +28,18 @@ UNFRAMED = (
 class Requests(Sequence[RecordedRequest]):
     """The requests that a server has recorded. Can be read while it runs; each access sees the current state.
 
-    With framing they are in the order of completion, without in the order of connections.
+    With framing they are in the order of completion, without in the order of connections; those of several servers in
+    the order of time.
 
     If a client sent bytes that are no message of the framing, each access that reaches them, and each wait, raises the
     FramingError; earlier requests can be read by index.
     """
 
-    def __init__(
-        self, recorder: Recorder, framing: Framing | None, *, is_datagram: bool, timeout: Callable[[], float]
-    ) -> None:
-        self.sources: tuple[RequestSource, ...] = (RequestSource(recorder, framing, is_datagram=is_datagram),)
-        self._waiters: Waiters | JoinedWaiters = recorder.waiters
+    def __init__(self, *sources: RequestSource, timeout: Callable[[], float]) -> None:
+        self.sources = sources
+        waiters = [each.recorder.waiters for each in sources]
+        self._waiters: Waiters | JoinedWaiters = waiters[0] if len(waiters) == 1 else JoinedWaiters(waiters)
         self._timeout = timeout
-
-    @classmethod
-    def joined(cls, *parts: Requests, timeout: Callable[[], float]) -> Requests:
-        """Return the requests of several servers as one sequence, in the order of time."""
-        made = cls.__new__(cls)
-        made.sources = tuple(source for each in parts for source in each.sources)
-        made._waiters = JoinedWaiters([each.recorder.waiters for each in made.sources])
-        made._timeout = timeout
-        return made
 
     @property
     def framing(self) -> Framing | None:

@@ -21,6 +21,7 @@ from windsock.recording.exception_pickle import in_short
 from windsock.recording.notes import FindingNote, TranscriptNote
 from windsock.recording.protocol_framing import protocol_of
 from windsock.recording.recorder import Recorder
+from windsock.recording.request_source import RequestSource
 from windsock.recording.requests import Requests
 
 __all__ = ["Subject", "distinct_name", "living", "plain_address"]
@@ -72,7 +73,9 @@ class Subject(AsyncLife):
         self._has_failed = False
         self._process_id = os.getpid()
         redaction.keep(self, redaction.rules_from(redact))
-        self.requests = Requests(self._recorder, framing, is_datagram=is_datagram, timeout=lambda: timeout)
+        self.requests = Requests(
+            RequestSource(self._recorder, framing, is_datagram=is_datagram), timeout=lambda: timeout
+        )
         _living.add(self)
 
     def __enter__(self) -> Self:

@@ -11,60 +11,19 @@ from windsock.net.callbacks import nothing
 from windsock.net.event_loop import EventLoop, OnError
 from windsock.net.records import keeps_records
 from windsock.net.system import socket
-from windsock.recording.store.buffer_pool import POOL, SEGMENT, Buffer
 from windsock.relay.direction import Delivering, RelayDirection
 from windsock.relay.endpoint import RelayEndpoint
 from windsock.relay.observers import TrafficObserver
 from windsock.relay.record_endpoint import RecordEndpoint
+from windsock.relay.scratch import Scratch
 from windsock.relay.unix_endpoint import UnixEndpoint
 
 if TYPE_CHECKING:
     from windsock.faults import Chain
-    from windsock.faults.items import Attachment
+    from windsock.faults.items import Attachment, Item
     from windsock.relay.handshake_faults import HandshakeFaults
 
-__all__ = ["BLOCK", "Scratch", "StreamRelay"]
-
-BLOCK = SEGMENT
-"""The number of bytes read at a time; one buffer serves all connections of an event loop."""
-
-LITTLE = 4096
-"""The number of bytes read at a time once everything is over."""
-MOST_SPARE = 2
-"""The number of memory blocks that are kept for reuse."""
-
-
-class Scratch:
-    """The memory that all relays of an event loop receive into, one after the other.
-
-    A relay that cannot pass on its data can `keep` the memory until it can; the others use another block meanwhile.
-    The first block is a reused one: fresh memory costs as much as relaying its content.
-    """
-
-    __slots__ = ("_segment", "_spare", "memory")
-
-    def __init__(self) -> None:
-        self._segment: Buffer | None = POOL.take()
-        self.memory = self._segment.memory
-        self._spare: list[memoryview] = []
-
-    def keep(self) -> memoryview:
-        """Return the memory in use, which the caller owns from now on."""
-        kept = self.memory
-        self.memory = self._spare.pop() if self._spare else memoryview(bytearray(BLOCK))
-        return kept
-
-    def give_back(self, kept: memoryview) -> None:
-        """Take kept memory back and use it next, since it is in the core's cache."""
-        if len(self._spare) < MOST_SPARE:
-            self._spare.append(self.memory)
-        self.memory = kept
-
-    def close(self) -> None:
-        """Release all memory for others to use: no relay uses it any more."""
-        self._spare.clear()
-        self.memory = memoryview(bytearray(LITTLE))
-        self._segment = None
+__all__ = ["StreamRelay"]
 
 
 def _side_class(end: Any) -> type[RelayEndpoint]:
@@ -114,8 +73,8 @@ class StreamRelay:
         self._on_end = on_end
         self._on_error = on_error
         self._on_note = on_note
-        self.client = _side_class(client)(self, client, client_notes)
-        self.upstream = _side_class(upstream)(self, upstream, upstream_notes)
+        self.client = _side_class(client)(self, client, client_notes, is_client=True)
+        self.upstream = _side_class(upstream)(self, upstream, upstream_notes, is_client=False)
         self.up = RelayDirection(self, self.client, self.upstream, upward)
         self.down = RelayDirection(self, self.upstream, self.client, downward, delivering)
         self.client.flow = self.upstream.inflow = self.up
@@ -153,6 +112,11 @@ class StreamRelay:
     def sockets(self) -> tuple[Any, Any]:
         """Return the sockets that a forked child must close."""
         return self.client.socket, self.upstream.socket
+
+    def send_down(self, *items: memoryview | Item) -> None:
+        """Send the client data, or an end, that does not come from the server."""
+        self.down.out += items
+        self.down.drain()
 
     def note(self, words: str) -> None:
         """Report what came besides the bytes, or could not be passed on."""

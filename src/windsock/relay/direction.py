@@ -23,8 +23,7 @@ from windsock.net.system import monotonic
 
 if TYPE_CHECKING:
     from windsock.faults import Chain
-    from windsock.relay.connection import StreamRelay
-    from windsock.relay.endpoint import RelayEndpoint
+    from windsock.relay.roles import Relay, RelayEnd
 
 __all__ = ["Delivering", "RelayDirection"]
 
@@ -46,9 +45,9 @@ class RelayDirection:
 
     def __init__(
         self,
-        relay: StreamRelay,
-        source: RelayEndpoint,
-        target: RelayEndpoint,
+        relay: Relay,
+        source: RelayEnd,
+        target: RelayEnd,
         chain: Chain | None,
         delivering: Delivering = contextlib.nullcontext,
     ) -> None:

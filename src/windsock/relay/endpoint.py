@@ -13,9 +13,8 @@ from windsock.relay.observers import TrafficObserver
 
 if TYPE_CHECKING:
     from windsock.faults.items import Attachment
-    from windsock.relay.connection import StreamRelay
     from windsock.relay.direction import RelayDirection
-    from windsock.relay.handshake_faults import HandshakeFaults
+    from windsock.relay.roles import Relay
 
 __all__ = ["RelayEndpoint"]
 
@@ -33,12 +32,13 @@ class RelayEndpoint:
     bulk = 32 * 1024
     """The size in bytes of a read after which more of that size is expected."""
 
-    def __init__(self, relay: StreamRelay, sock: Any, notes: TrafficObserver | None) -> None:
+    def __init__(self, relay: Relay, sock: Any, notes: TrafficObserver | None, *, is_client: bool) -> None:
         self.relay = relay
         self.socket = sock
         self.descriptor = sock.fileno()
         self.is_tcp = sockets.is_ip(sock)
         self.notes = notes
+        self.is_client = is_client
         self.has_ended = False
         """Whether the end of its stream has been read."""
         self.is_gone = False
@@ -108,9 +108,12 @@ class RelayEndpoint:
     def _carry_attached(self, data: memoryview) -> None:
         """Pass on data whose first byte came with descriptors or is urgent; no handshake uses either."""
         attached, self.attached = self.attached, None
-        if self.relay.handshake_faults is not None:
+        faults = self.relay.handshake_faults
+        if faults is not None:
             self.relay.lose(attached)
-            self._apply_handshake_faults(self.relay.handshake_faults, bytes(data))
+            passed = faults.upward(bytes(data)) if self.is_client else faults.downward(bytes(data))
+            if passed and not self.relay.is_over:
+                self._pass_on(passed)
             return
         chain = self.flow.chain
         if chain is not None and not chain.is_idle():
@@ -119,12 +122,6 @@ class RelayEndpoint:
         self.flow.write(data, attached=attached)
         if chain is not None:
             chain.carried(len(data))
-
-    def _apply_handshake_faults(self, handshake_faults: HandshakeFaults, data: bytes) -> None:
-        """Pass on what is left of data after the handshake faults have examined it."""
-        passed = handshake_faults.upward(data) if self is self.relay.client else handshake_faults.downward(data)
-        if passed and not self.relay.is_over:
-            self._pass_on(passed)
 
     def _pass_on(self, data: bytes) -> None:
         chain = self.flow.chain
@@ -195,7 +192,7 @@ class RelayEndpoint:
         if self.notes is not None:
             self.notes.ended(is_truncated=getattr(self.socket, "was_truncated", False))
         faults = self.relay.handshake_faults
-        if faults is not None and (rest := faults.ended(is_client=self is self.relay.client)):
+        if faults is not None and (rest := faults.ended(is_client=self.is_client)):
             self._pass_on(rest)
         self.flow.end()
         self.update()

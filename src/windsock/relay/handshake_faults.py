@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from windsock.faults.items import ConnectionClose, End
+from windsock.faults.items import ConnectionClose, End, Item
 from windsock.faults.kinds.tls_alert import TLSAlert
 from windsock.faults.kinds.tls_plaintext import TLSPlaintext
 from windsock.faults.kinds.tls_stall import TLSStall
 from windsock.faults.kinds.tls_truncate import TLSTruncate
+from windsock.net.event_loop import EventLoop
 from windsock.net.system import monotonic
 
 if TYPE_CHECKING:
     from windsock.faults import Fault, FaultSet
-    from windsock.relay.connection import StreamRelay
 
 __all__ = ["HandshakeFaults", "Records", "handshake_faults_for"]
 
@@ -55,6 +55,15 @@ class Records:
         return rest
 
 
+class _Relay(Protocol):
+    """The relay whose records pass."""
+
+    event_loop: EventLoop
+    is_over: bool
+
+    def send_down(self, *items: memoryview | Item) -> None: ...
+
+
 class HandshakeFaults:
     """Watches the records of one relayed connection, and acts once the stage of a fault has passed.
 
@@ -62,7 +71,7 @@ class HandshakeFaults:
     unencrypted, where TLS 1.3 expects an encrypted one: a client may report a broken record.
     """
 
-    def __init__(self, relay: StreamRelay, ask: Callable[[], list[Fault]], note: Callable[[str], object]) -> None:
+    def __init__(self, relay: _Relay, ask: Callable[[], list[Fault]], note: Callable[[str], object]) -> None:
         self._relay = relay
         self._ask = ask
         self._note = note
@@ -147,9 +156,7 @@ class HandshakeFaults:
     def _say_and_close(self, data: bytes) -> None:
         if not self._is_over:
             self._is_over = True
-            flow = self._relay.down
-            flow.out += [memoryview(data), ConnectionClose(0.0)]
-            flow.drain()
+            self._relay.send_down(memoryview(data), ConnectionClose(0.0))
 
     def _truncated(self, record: bytes) -> bytes:
         """Return the part of the server's data to pass on, so that close_notify never arrives."""
@@ -184,8 +191,7 @@ class HandshakeFaults:
     def _end_downward(self) -> None:
         if not self._relay.is_over:
             self._note_truncation()
-            self._relay.down.out.append(End(0.0))
-            self._relay.down.drain()
+            self._relay.send_down(End(0.0))
 
 
 def _alert(fault: TLSAlert) -> bytes:
@@ -193,12 +199,11 @@ def _alert(fault: TLSAlert) -> bytes:
 
 
 def handshake_faults_for(
-    relay: StreamRelay,
+    relay: _Relay,
     fault_set: FaultSet,
     *,
     connection: int,
     peer: object,
-    clock: Callable[[], float],
     note: Callable[[str], object],
 ) -> HandshakeFaults | None:
     """Return the object that acts on the handshake of a connection, or None if no fault does.
@@ -207,4 +212,6 @@ def handshake_faults_for(
     """
     if not any("handshake" in each.fault.applies_to and each.is_active for each in fault_set.handles):
         return None
-    return HandshakeFaults(relay, lambda: fault_set.at_handshake(connection=connection, now=clock(), peer=peer), note)
+    return HandshakeFaults(
+        relay, lambda: fault_set.at_handshake(connection=connection, now=monotonic(), peer=peer), note
+    )

@@ -11,7 +11,8 @@ from windsock.net.callbacks import nothing
 from windsock.net.deadlines import is_over, to_stop, within
 from windsock.net.event_loop import EventLoop, OnError
 from windsock.net.system import monotonic, os
-from windsock.relay.connection import Scratch, StreamRelay
+from windsock.relay.connection import StreamRelay
+from windsock.relay.scratch import Scratch
 from windsock.servers import fork_hooks
 
 __all__ = ["Handle", "RelayLoop"]

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from windsock.net.ancillary import CLOEXEC, CUT, LOST, ROOM, Credentials, of_another, sorted_out
 from windsock.net.records import LARGEST_RECORD, TRUNCATED
 from windsock.net.system import socket
-from windsock.relay.observers import TrafficObserver
 from windsock.relay.unix_endpoint import UnixEndpoint
-
-if TYPE_CHECKING:
-    from windsock.relay.connection import StreamRelay
 
 __all__ = ["RecordEndpoint"]
 
@@ -26,11 +22,11 @@ class RecordEndpoint(UnixEndpoint):
     piece = LARGEST_RECORD
     bulk = LARGEST_RECORD + 1  # memory that is lent has less room than a record may need
 
-    def __init__(self, relay: StreamRelay, sock: Any, notes: TrafficObserver | None) -> None:
-        super().__init__(relay, sock, notes)
+    def _prepare(self) -> None:
+        super()._prepare()
         self._sender: Credentials | None = None
         with contextlib.suppress(OSError):  # room for any record that can be read
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGEST_RECORD)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGEST_RECORD)
 
     def _receive_attached(self, memory: memoryview) -> int:
         size: int

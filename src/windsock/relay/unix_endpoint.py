@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from windsock.net.ancillary import LOST, Credentials, send_with
 from windsock.net.unix_reader import UnixReader
 from windsock.relay.buffered_endpoint import BufferedEndpoint
-from windsock.relay.observers import TrafficObserver
 
 if TYPE_CHECKING:
     from windsock.faults.items import Attachment
-    from windsock.relay.connection import StreamRelay
 
 __all__ = ["UnixEndpoint"]
 
@@ -23,9 +21,9 @@ class UnixEndpoint(BufferedEndpoint):
     cannot be passed on are noted in the recording.
     """
 
-    def __init__(self, relay: StreamRelay, sock: Any, notes: TrafficObserver | None) -> None:
-        super().__init__(relay, sock, notes)
-        self._reader = UnixReader(sock)
+    def _prepare(self) -> None:
+        super()._prepare()
+        self._reader = UnixReader(self.socket)
         self._receive = self._receive_attached
         self._may_stand_in = True
 
@@ -41,7 +39,7 @@ class UnixEndpoint(BufferedEndpoint):
         return size
 
     def _name(self) -> str:
-        return "client" if self is self.relay.client else "server"
+        return "client" if self.is_client else "server"
 
     def may_have_more(self) -> bool:
         """See BufferedEndpoint."""

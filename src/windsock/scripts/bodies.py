@@ -68,7 +68,22 @@ class Repeat(Body):
             yield self.data * (self.times % times)
 
 
-class FileBody(Body):
+class _Handed(Body):
+    """Data of an object that a test has passed. It is equal to data of the same object, `key`."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: object) -> None:
+        self.key = key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Handed) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+class FileBody(_Handed):
     """A file from the position that it had when it was passed; for streams.
 
     A file that can be sought is sent from there each time, by any number of connections at once; any other one once.
@@ -81,18 +96,13 @@ class FileBody(Body):
         self._file = file
         self._lock = threading.Lock()
         self._start: int | None = file.tell() if _can_be_sought(file) else None
+        super().__init__((file, self._start))
         self._once = _Once(repr(self)) if self._start is None else None
         self._descriptor = isinstance(file, FileIO) or isinstance(getattr(file, "raw", None), FileIO)
         """Whether pread(2) can read it, so that forked children do not move each other's position."""
 
     def __repr__(self) -> str:
         return repr(self._file)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, FileBody) and (self._file, self._start) == (other._file, other._start)
-
-    def __hash__(self) -> int:
-        return hash((self._file, self._start))
 
     def parts(self) -> Iterator[bytes]:
         """See Body. Raises UsageError if the file has been closed."""
@@ -115,24 +125,19 @@ class FileBody(Body):
             return self._file.read(BLOCK)
 
 
-class Iterated(Body):
+class Iterated(_Handed):
     """The bytes that a generator, or another iterator, yields; once. `where` it was given or made is for errors."""
 
     __slots__ = ("_iterator", "_once", "_where")
 
     def __init__(self, iterator: Iterator[Any], where: str) -> None:
+        super().__init__(iterator)
         self._iterator = iterator
         self._where = where
         self._once = _Once(where)
 
     def __repr__(self) -> str:
         return repr(self._iterator)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Iterated) and self._iterator is other._iterator
-
-    def __hash__(self) -> int:
-        return hash(self._iterator)
 
     def parts(self) -> Iterator[bytes]:
         """See Body."""

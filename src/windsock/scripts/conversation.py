@@ -72,7 +72,8 @@ class Conversation:
     def match(self) -> re.Match[bytes] | None:
         """The latest match of a regular expression; None if there was none."""
         if self._found is None and self._searched is not None:
-            self._found = _match(*self._searched)
+            pattern, message = self._searched
+            self._found = pattern.fullmatch(message) or pattern.search(message)
         return self._found
 
     @property
@@ -101,10 +102,6 @@ class Conversation:
         self._found = None
         if pattern.groupindex and (found := self.match) is not None:
             self._groups.update((name, data) for name, data in found.groupdict().items() if data is not None)
-
-
-def _match(pattern: re.Pattern[bytes], message: bytes) -> re.Match[bytes] | None:
-    return pattern.fullmatch(message) or pattern.search(message)
 
 
 def _name(sock: Any, method: str) -> Any:

@@ -41,9 +41,10 @@ class Failure:
     is_cut: bool = False
 
     def __str__(self) -> str:
-        return _redacted(self)._in_words()
+        return _redacted(self).in_words()
 
-    def _in_words(self) -> str:
+    def in_words(self) -> str:
+        """Return the failure in words, with secrets."""
         lines = [f"{self.whose}step {self.number}, {self.step.text}: {self.why}"]
         expected = self.step.what if isinstance(self.step, Expect) else None
         if isinstance(expected, bytes) and (self.unread or self.datagrams):

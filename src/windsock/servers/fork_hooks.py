@@ -1,4 +1,4 @@
-"""Hooks for forks: notes which thread forked, and renews locks in forked children."""
+"""Hooks for forks: notes which thread forked, prepares for children, and renews locks in them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 from windsock.net.system import os, threading
 
-__all__ = ["forked_since", "now", "renew_in_children", "tell_apart"]
+__all__ = ["forked_since", "now", "prepare_before_forks", "renew_in_children", "tell_apart"]
 
 _total = 0
 _latest: dict[int, int] = {}
@@ -53,7 +53,26 @@ def renew_in_children(holder: HasLocks) -> None:
     _holders.add(holder)
 
 
+class HasChildren(Protocol):
+    """An object that needs something of its own in forked children."""
+
+    def prepare_for_fork(self) -> None:
+        """Make what children need."""
+        ...
+
+
+def prepare_before_forks(parent: HasChildren) -> None:
+    """Have `prepare_for_fork()` called before each fork, as long as the object lives."""
+    _parents.add(parent)
+
+
 _holders: weakref.WeakSet[HasLocks] = weakref.WeakSet()
+_parents: weakref.WeakSet[HasChildren] = weakref.WeakSet()
+
+
+def _prepare() -> None:
+    for parent in list(_parents):
+        parent.prepare_for_fork()
 
 
 def _renew() -> None:
@@ -62,4 +81,4 @@ def _renew() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_parent=_note_fork, after_in_child=_renew)
+    os.register_at_fork(before=_prepare, after_in_parent=_note_fork, after_in_child=_renew)

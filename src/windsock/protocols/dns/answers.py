@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from windsock.errors import UsageError
+from windsock.protocols.dns.library import checked_word, record
 from windsock.protocols.dns.messages import EDNS, DNSMessage
 from windsock.protocols.dns.patterns import PROTOCOL
-from windsock.protocols.dns.wire import checked_word, record
 from windsock.protocols.values import MessageAnswer
 
 __all__ = ["DNSAnswer", "answer", "error", "nxdomain", "records_of", "refused", "respond", "servfail", "truncated"]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 from windsock.errors import UsageError
+from windsock.protocols.dns.library import absolute, dnspython, record_of
 
-__all__ = ["EDNS", "DNSMessage", "Question", "absolute"]
+__all__ = ["EDNS", "DNSMessage", "Question"]
 
 ADDRESSES = ("A", "AAAA")
+LARGEST = 0xFFFF
+"""The most bytes of a message."""
 MOST = 8
 """The records that a line shows."""
 
@@ -79,9 +83,7 @@ class DNSMessage:
         return self.questions[0]
 
     def __bytes__(self) -> bytes:
-        from windsock.protocols.dns.wire import encoded
-
-        return encoded(self)
+        return _encoded(self)
 
     def __str__(self) -> str:
         return f"{self._response() if self.is_response else self._query()} (id {self.id})"
@@ -99,11 +101,6 @@ class DNSMessage:
         return f"{self.rcode}{' truncated' if self.is_truncated else ''}{records and ' '}{records}{more}"
 
 
-def absolute(name: str) -> str:
-    """Return a name with the dot of the root."""
-    return f"{name.removesuffix('.')}."
-
-
 def _shown(record: str) -> str:
     """Return a record without its name: an address, or the type and the data."""
     kind, _, data = record.split(" ", 3)[-1].partition(" ")
@@ -114,3 +111,40 @@ def _arguments(value: EDNS | DNSMessage) -> str:
     """Return the arguments that make a value."""
     given = [(each, getattr(value, each.name)) for each in fields(value)]
     return ", ".join(f"{each.name}={found!r}" for each, found in given if found != each.default)
+
+
+def _encoded(message: DNSMessage) -> bytes:
+    """Return the bytes of a message. Raises UsageError for values that have no encoding."""
+    try:
+        wire = bytes(_made(message).to_wire(max_size=LARGEST))
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(f"{message!r} can't be encoded: {type(error).__name__}: {error}") from error
+    return len(wire).to_bytes(2, "big") + wire if message.over_tcp else wire
+
+
+def _made(message: DNSMessage) -> Any:
+    """Return a value as a message of dnspython."""
+    made = dnspython("message").Message(message.id)
+    made.flags = dnspython("flags").from_text(message.flags)
+    made.set_opcode(dnspython("opcode").from_text(message.opcode))
+    if message.edns is not None:
+        made.use_edns(*_edns_arguments(message.edns))
+    made.set_rcode(dnspython("rcode").from_text(message.rcode))
+    made.question.extend(map(_question, message.questions))
+    made.answer.extend(map(record_of, message.answers))
+    made.authority.extend(map(record_of, message.authority))
+    made.additional.extend(map(record_of, message.additional))
+    return made
+
+
+def _edns_arguments(edns: EDNS) -> tuple[Any, ...]:
+    options = [dnspython("edns").GenericOption(number, data) for number, data in edns.options]
+    return edns.version, dnspython("flags").edns_from_text(edns.flags), edns.payload, None, options
+
+
+def _question(question: Question) -> Any:
+    kind = dnspython("rdatatype").from_text(question.type)
+    rdclass = dnspython("rdataclass").from_text(question.rdclass)
+    return dnspython("rrset").RRset(dnspython("name").from_text(absolute(question.name)), rdclass, kind)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from windsock.errors import UsageError
+from windsock.protocols.dns.library import checked_word
 from windsock.protocols.dns.messages import DNSMessage, Question
-from windsock.protocols.dns.wire import checked_word, decoded, without_prefix
+from windsock.protocols.dns.wire import decoded, without_prefix
 from windsock.protocols.message_pattern import MessagePattern
 from windsock.protocols.protocol import Protocol
 

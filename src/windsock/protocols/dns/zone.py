@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 from windsock.errors import UsageError
 from windsock.protocols.dns.answers import respond
+from windsock.protocols.dns.library import record
 from windsock.protocols.dns.messages import DNSMessage
 from windsock.protocols.dns.patterns import PROTOCOL, query
-from windsock.protocols.dns.wire import record
 from windsock.protocols.ready_rules import check_server
 
 __all__ = ["Zone", "zone"]

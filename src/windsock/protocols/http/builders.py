@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict, Unpack
 
 from windsock.errors import UsageError
+from windsock.protocols.http.answers import has_size
 from windsock.protocols.http.forms import UNSAID, RequestPattern, ResponsePattern
 from windsock.protocols.http.headers import HeadersLike, as_headers
 
@@ -108,7 +109,7 @@ def response(
         raise UsageError(f"{where}(trailers={trailers!r}): only chunks have trailers; pass chunks=[...]")
     content = _content(where, headers, body, text, json)
     made = ResponsePattern(status=status, chunks=given, trailers=as_headers(where, trailers), reason=reason, **content)
-    if status is not None and not made.has_size(status) and (made.given() or given is not None):
+    if status is not None and not has_size(status) and (made.given() or given is not None):
         raise UsageError(f"{where}({status}, ...): a response of this status has no body")
     return made
 

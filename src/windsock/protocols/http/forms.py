@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from windsock.errors import UsageError
 from windsock.protocols.errors import DecodeError
+from windsock.protocols.http.answers import ResponseAnswer, has_size
 from windsock.protocols.http.headers import Headers
 from windsock.protocols.http.messages import HTTPRequest, HTTPResponse
 from windsock.protocols.http.protocol import PROTOCOL
@@ -159,23 +160,16 @@ class ResponsePattern(HTTPPattern):
             body = b"".join(self.chunks)
             sizes = tuple(map(len, self.chunks))
             more.append(("Transfer-Encoding", "chunked"))
-        elif self.has_size(self.status) and "transfer-encoding" not in self.headers:
+        elif has_size(self.status) and "transfer-encoding" not in self.headers:
             more.append(("Content-Length", str(len(body))))
         return HTTPResponse(
             self.status, headers=_with_more(self.headers, more), body=body, chunks=sizes, trailers=self.trailers,
             reason=self.reason,
         )  # fmt: skip
 
-    @staticmethod
-    def has_size(status: int) -> bool:
-        """Return whether responses of this status have a body."""
-        return status >= 200 and status not in (204, 304)
-
-    def as_answer(self) -> Any:
+    def as_answer(self) -> ResponseAnswer:
         """Return what answers requests with it."""
-        from windsock.protocols.http.answers import ResponseAnswer
-
-        return ResponseAnswer(self)
+        return ResponseAnswer(self.message, repr(self))
 
     def __bytes__(self) -> bytes:
         return bytes(self.message)

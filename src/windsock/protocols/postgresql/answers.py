@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from windsock.errors import UsageError
-from windsock.protocols.postgresql import replies
-from windsock.protocols.postgresql.series import every, request_in
-from windsock.protocols.postgresql.types import has_binary_form, type_of, value_out
+from windsock.protocols.postgresql.query_state import QueryState
+from windsock.protocols.postgresql.results import LETTERS, QueryResult, failure
+from windsock.protocols.postgresql.series import request_in
+from windsock.protocols.postgresql.types import type_of
 from windsock.protocols.postgresql.wire import Column
 from windsock.protocols.values import MessageAnswer
 
-__all__ = ["QueryAnswer", "command", "error", "failure", "rows"]
+__all__ = ["QueryAnswer", "command", "error", "rows"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class QueryAnswer(MessageAnswer):
+class QueryAnswer(QueryResult, MessageAnswer):
     """The answer to a query: rows and a tag, or an error. See `rows()`, `command()` and `error()`."""
-
-    columns: tuple[Column, ...] = ()
-    rows: tuple[tuple[Any, ...], ...] = ()
-    tag: str = ""
-    failure: replies.ErrorResponse | None = None
 
     def __call__(self, message: bytes) -> bytes:
         """Return all replies to a query, up to ReadyForQuery where the client waits for that."""
-        from windsock.protocols.postgresql.query_state import QueryState
-
         return QueryState(is_strict=False).answer(request_in(message), lambda _: self)
 
     def __repr__(self) -> str:
@@ -42,24 +36,6 @@ class QueryAnswer(MessageAnswer):
             return f"postgresql.command({self.tag!r})"
         tag = "" if self.tag == f"SELECT {len(self.rows)}" else f", tag={self.tag!r}"
         return f"postgresql.rows({list(self.columns)!r}, {list(self.rows)!r}{tag})"
-
-    def results(self, formats: tuple[int, ...]) -> Iterator[Any]:
-        """Give the rows and the tag."""
-        shown = self._formats(formats)
-        for row in self.rows:
-            values = zip(row, self.columns, shown, strict=True)
-            yield replies.DataRow(tuple(value_out(each, column.type, format) for each, column, format in values))
-        yield replies.CommandComplete(self.tag) if self.tag else replies.EmptyQueryResponse()
-
-    def _formats(self, asked: tuple[int, ...]) -> tuple[int, ...]:
-        formats = zip(self.columns, every(asked, len(self.columns)), strict=False)
-        return tuple(int(format == 1 and has_binary_form(column.type)) for column, format in formats)
-
-    def description(self, formats: tuple[int, ...]) -> Iterator[Any]:
-        """Give the columns, if there are any."""
-        if self.columns:
-            columns = zip(self.columns, self._formats(formats), strict=True)
-            yield replies.RowDescription(tuple(replace(each, format=format) for each, format in columns))
 
 
 def rows(columns: Iterable[str | Column], rows: Iterable[Iterable[Any]], *, tag: str | None = None) -> QueryAnswer:
@@ -110,17 +86,3 @@ def error(code: str, message: str, *, severity: str = "ERROR", **fields: str) ->
     if not isinstance(given, str) or len(given) != 5:
         raise UsageError(f"postgresql.error({code!r}, ...): expected a SQLSTATE of 5 characters, such as '42P01'")
     return QueryAnswer(failure=failure(code, message, severity, **fields))
-
-
-LETTERS = {
-    "detail": "D", "hint": "H", "position": "P", "schema": "s", "table": "t", "column": "c", "constraint": "n",
-}  # fmt: skip
-
-
-def failure(code: str, message: str, severity: str = "ERROR", **fields: str) -> replies.ErrorResponse:
-    """Return the message of an error."""
-    unknown = sorted(set(fields) - set(LETTERS))
-    if unknown:
-        raise UsageError(f"postgresql.error({unknown[0]}=...): expected {', '.join(LETTERS)}")
-    more = ((LETTERS[name], value) for name, value in fields.items())
-    return replies.ErrorResponse((("S", severity), ("V", severity), ("C", code), ("M", message), *more))

@@ -10,10 +10,11 @@ from typing import Any, TypeAlias
 from windsock.errors import UsageError
 from windsock.protocols.message_pattern import MessagePattern
 from windsock.protocols.postgresql import replies, requests
-from windsock.protocols.postgresql.answers import QueryAnswer, command, failure
+from windsock.protocols.postgresql.answers import QueryAnswer, command
 from windsock.protocols.postgresql.authentication import METHODS, PasswordCheck
 from windsock.protocols.postgresql.patterns import PROTOCOL, checked_query, fits
 from windsock.protocols.postgresql.query_state import QueryState, queries_in
+from windsock.protocols.postgresql.results import failure
 from windsock.protocols.postgresql.series import ExtendedQuery
 from windsock.protocols.ready_rules import check_server, checked_mapping
 

@@ -1,4 +1,4 @@
-"""Functions that make replies of redis: `redis.ok()`, `redis.array("a", 1, None)`; and replies as such code."""
+"""Functions that make replies of redis: `redis.ok()`, `redis.array("a", 1, None)`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ __all__ = [
     "boolean",
     "bulk",
     "bulk_error",
-    "code_of",
     "double",
     "error",
     "integer",
@@ -31,10 +30,6 @@ __all__ = [
     "verbatim",
 ]
 
-NAMES = {
-    "+": "simple", "-": "error", ":": "integer", "$": "bulk", "!": "bulk_error", "#": "boolean", ",": "double",
-    "(": "big_number", "*": "array", "~": "set", ">": "push", "%": "map", "|": "attributes", "=": "verbatim",
-}  # fmt: skip
 LARGEST = 2**63
 
 
@@ -157,40 +152,6 @@ def as_reply(value: Any) -> RedisReply:
     if value is None:
         return nil()
     raise UsageError(f"redis: {value!r} is no reply; expected bytes, str, numbers, None, lists or dicts")
-
-
-def code_of(reply: RedisReply) -> str:
-    """Return the code that makes a reply."""
-    kind, value = reply.kind, reply.value
-    if value is None:
-        return {"$": "redis.nil()", "*": "redis.nil_array()", "_": "redis.null()"}[kind]
-    if reply == ok():
-        return "redis.ok()"
-    if kind in "*~>":
-        values = ", ".join(_element(each) for each in value)
-    elif kind == "%":
-        values = _pairs_code(value)
-    elif kind == "|":
-        values = f"{_pairs_code(value[0])}, {_element(value[1])}"
-    elif kind == "=":
-        values = f"{value[0]!r}, {value[1]!r}"
-    else:
-        values = f"float({str(value)!r})" if value != value or value in (float("inf"), -float("inf")) else repr(value)
-    return f"redis.{NAMES[kind]}({values})"
-
-
-def _element(reply: RedisReply) -> str:
-    """Return the shortest code that makes an element."""
-    kind, value = reply.kind, reply.value
-    if kind == "*" and value is not None:
-        return f"[{', '.join(_element(each) for each in value)}]"
-    if kind in "$:" or (kind == "#" and value is not None):
-        return repr(value)
-    return code_of(reply)
-
-
-def _pairs_code(pairs: Iterable[tuple[RedisReply, RedisReply]]) -> str:
-    return f"[{', '.join(f'({_element(key)}, {_element(value)})' for key, value in pairs)}]"
 
 
 def _pairs(method: str, pairs: Any) -> tuple[tuple[RedisReply, RedisReply], ...]:

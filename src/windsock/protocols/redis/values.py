@@ -11,6 +11,11 @@ from windsock.errors import UsageError
 
 __all__ = ["Command", "RedisReply", "code", "encoded", "text_of"]
 
+NAMES = {
+    "+": "simple", "-": "error", ":": "integer", "$": "bulk", "!": "bulk_error", "#": "boolean", ",": "double",
+    "(": "big_number", "*": "array", "~": "set", ">": "push", "%": "map", "|": "attributes", "=": "verbatim",
+}  # fmt: skip
+"""The functions that make replies, by the byte that a reply begins with."""
 NIL = {"$": b"$-1\r\n", "*": b"*-1\r\n", "_": b"_\r\n"}
 SHOWN = 32
 """The bytes of a string that a line shows..."""
@@ -110,9 +115,7 @@ class RedisReply:
         return str(value)
 
     def __repr__(self) -> str:
-        from windsock.protocols.redis.builders import code_of
-
-        return code_of(self)
+        return _code_of(self)
 
 
 def encoded(word: object) -> bytes:
@@ -143,6 +146,40 @@ def _word(data: bytes) -> str:
         return f"{data[:SHOWN]!r}... ({len(data)} B)"
     text = text_of(data)
     return text if text and text.isprintable() and " " not in text and "'" not in text else repr(data)
+
+
+def _code_of(reply: RedisReply) -> str:
+    """Return the code that makes a reply."""
+    kind, value = reply.kind, reply.value
+    if value is None:
+        return {"$": "redis.nil()", "*": "redis.nil_array()", "_": "redis.null()"}[kind]
+    if (kind, value) == ("+", "OK"):
+        return "redis.ok()"
+    if kind in "*~>":
+        values = ", ".join(_element(each) for each in value)
+    elif kind == "%":
+        values = _pairs_code(value)
+    elif kind == "|":
+        values = f"{_pairs_code(value[0])}, {_element(value[1])}"
+    elif kind == "=":
+        values = f"{value[0]!r}, {value[1]!r}"
+    else:
+        values = f"float({str(value)!r})" if value != value or value in (float("inf"), -float("inf")) else repr(value)
+    return f"redis.{NAMES[kind]}({values})"
+
+
+def _element(reply: RedisReply) -> str:
+    """Return the shortest code that makes an element."""
+    kind, value = reply.kind, reply.value
+    if kind == "*" and value is not None:
+        return f"[{', '.join(_element(each) for each in value)}]"
+    if kind in "$:" or (kind == "#" and value is not None):
+        return repr(value)
+    return _code_of(reply)
+
+
+def _pairs_code(pairs: Iterable[tuple[RedisReply, RedisReply]]) -> str:
+    return f"[{', '.join(f'({_element(key)}, {_element(value)})' for key, value in pairs)}]"
 
 
 def _listed(words: Iterable[str], count: int) -> str:
