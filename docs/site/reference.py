@@ -55,11 +55,23 @@ def pages_of_front_door() -> dict[str, str]:
         rooms.setdefault(value.__module__.split(".")[1], {})[name] = value
     ordered = [*FIRST, *sorted(rooms.keys() - set(FIRST))]
     loaded = {room: importlib.import_module(f"windsock.{room}") for room in ordered}
-    return {f"main-{room}": page(f"`windsock`: {room}", loaded[room], "windsock", rooms[room]) for room in ordered}
+    return {
+        f"main-{room}": page(f"`windsock`: {FIRST.get(room, room)}", loaded[room], "windsock", rooms[room])
+        for room in ordered
+    }
 
 
-FIRST = ("harness", "fakes", "recording", "scripts", "clients", "endpoints", "faults", "proxies")
-"""The rooms behind `windsock`, in the order in which a reader needs them."""
+FIRST = {
+    "harness": "a server in a test",
+    "fakes": "the rules of a fake, and its errors",
+    "recording": "what was recorded, and where messages end",
+    "scripts": "scripts",
+    "clients": "scripted clients",
+    "endpoints": "outcomes of scripts",
+    "faults": "faults that never fired",
+    "proxies": "proxies",
+}
+"""The rooms behind `windsock` with the titles of their pages, in the order in which a reader needs them."""
 
 
 def page(title: str, room: Any, module: str, names: dict[str, Any]) -> str:
