@@ -13,11 +13,13 @@ CODE = re.compile(r"(`[^`]*`)")
 def as_restructured_text(lines: list[str]) -> list[str]:
     """Return the lines of a docstring in Sphinx's markup: asterisks are asterisks, indented paragraphs are code."""
     found: list[str] = []
+    in_code = False
     for line in lines:
-        is_indented = line.startswith("    ") and bool(found) and not found[-1]
-        if is_indented and not any(each.startswith("    ") for each in found[-2:]):
+        if line and not line.startswith("    "):
+            in_code = False
+        elif line and not in_code and found and not found[-1]:
+            in_code = True
             found += ["::", ""]
-        in_code = line.startswith("    ")
         found.append(line if in_code else escaped(line))
     return found
 

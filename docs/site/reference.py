@@ -17,10 +17,12 @@ KINDS = ("fixture", "keyword", "ini")
 
 
 def write(directory: Path) -> None:
-    """Write the pages of the reference to a directory; those that are the same stay as they are."""
+    """Make a directory hold the pages of the reference; those that are the same stay as they are."""
     directory.mkdir(exist_ok=True)
-    for name, text in pages().items():
-        file = directory / f"{name}.md"
+    files = {directory / f"{name}.md": text for name, text in pages().items()}
+    for stale in set(directory.glob("*.md")) - files.keys():
+        stale.unlink()
+    for file, text in files.items():
         if not file.exists() or file.read_text() != text:
             file.write_text(text)
 
