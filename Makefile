@@ -6,6 +6,8 @@ DOCS := .venv-docs
 # Most tests wait for something rather than compute: more workers than cores are worth it. WORKERS=0: one after the other.
 WORKERS ?= 4
 PYTEST := -m pytest
+# The many processes of the tests import what the first of them has compiled, wherever the setting came from.
+unexport PYTHONDONTWRITEBYTECODE
 PARALLEL := -n $(WORKERS) --dist worksteal
 # Of the parameters of each test, each interpreter after the first runs every Nth, and each a different part.
 ONE_IN ?= 3
@@ -15,7 +17,7 @@ ALONE = $(if $(CI),|| bash .ci/alone $(1))
 # Where forked children do what nobody else does; measured by themselves, since saving figures slows each child down.
 FORKS := tests/clients tests/fakes tests/taps tests/recording/test_channel.py -k forking
 
-.PHONY: help demo test fuzz docs screenshots tests check lint types arrows coverage interpreters lowest conformance bench clean
+.PHONY: help demo test fuzz docs screenshots tests check lint types arrows coverage interpreters lowest conformance bench package clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,11 +26,11 @@ demo: $(VENV)/ready ## real clients against servers in fixtures, and what was re
 	$(VENV)/bin/python $(PYTEST) examples -q
 
 test: $(VENV)/ready ## the test-suite
-	$(VENV)/bin/python $(PYTEST) -q $(PARALLEL) $(call CACHE,$(VENV)) $(call ALONE,$(VENV))
+	bash .ci/timed $@ $(VENV)/bin/python $(PYTEST) -q $(PARALLEL) $(call CACHE,$(VENV)) $(call ALONE,$(VENV))
 
 FUZZED := $(addprefix tests/protocols/test_,redis.py dns.py http.py mqtt.py postgresql.py smtp.py websocket.py)
 fuzz: $(VENV)/ready ## 100,000 mutated messages for each test of the decoders, in a few minutes
-	WINDSOCK_EXAMPLES=50000 $(VENV)/bin/python $(PYTEST) -q -n 2 tests/protocols/test_fuzz.py $(FUZZED)
+	WINDSOCK_EXAMPLES=50000 bash .ci/timed $@ $(VENV)/bin/python $(PYTEST) -q -n 2 tests/protocols/test_fuzz.py $(FUZZED)
 
 check: lint types arrows docs interpreters ## all that must hold before a change lands
 
@@ -74,8 +76,11 @@ conformance: ## the interpreters' own tests, with windsock.servers in the place 
 bench: .venv-bench/ready ## figures, side by side with their peers
 	.venv-bench/bin/python -m benchmarks
 
+package: .venv-package/ready ## the wheel and the sdist in dist/, checked and tried in an empty environment
+	bash .ci/package $(PYTHON) .venv-package
+
 clean: ## remove what the other targets have made
-	rm -rf .venv .venv-* build docs/reference .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.*
+	rm -rf .venv .venv-* dist build docs/reference .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/ready: pyproject.toml
@@ -89,3 +94,6 @@ $(DOCS)/ready: pyproject.toml
 
 .venv-bench/ready: pyproject.toml
 	bash .ci/venv $(PYTHON) .venv-bench bench
+
+.venv-package/ready: pyproject.toml
+	bash .ci/venv $(PYTHON) .venv-package package

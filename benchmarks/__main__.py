@@ -10,6 +10,7 @@ import sys
 from time import monotonic
 
 from benchmarks.table import Result
+from windsock.commands.progress_line import ProgressLine
 
 BENCHMARKS = {
     "fixture": ("benchmarks.fixture_cost", "what a fixture costs a test"),
@@ -24,6 +25,7 @@ BENCHMARKS = {
     "idle": ("benchmarks.idle", "what idle connections take in memory"),
     "proxy": ("benchmarks.proxy", "a proxy without faults beside others, and how exact its faults are"),
     "unused": ("benchmarks.unused", "what the plugin costs where it is not used"),
+    "dependencies": ("benchmarks.dependencies", "what each dependency costs a process that imports it"),
     "page": ("benchmarks.page", "an HTML page of 10,000 events: written, opened, scrolled"),
     "house": ("benchmarks.house", "sizes, circles, private accesses and doubles of the code itself"),
     "captures": ("benchmarks.captures", "a transcript of many events, and a capture of a gigabyte"),
@@ -33,6 +35,7 @@ BENCHMARKS = {
     "redis": ("benchmarks.redis_rules", "rules for commands of redis beside the same rules for bytes"),
     "http": ("benchmarks.http_rules", "a fake of HTTP beside http.server by hand and pytest-httpserver"),
     "programs": ("benchmarks.programs", "start to ready of redis-server beside by hand, mirakuru and pytest-redis"),
+    "explore": ("benchmarks.explore", "defects of clients found in bad weather, false alarms, the cost of an example"),
     "memory": ("benchmarks.memory", "a gigabyte through a recorded server"),
 }
 
@@ -42,7 +45,7 @@ def main() -> int:
     options = parse()
     core = pin()
     print(f"Python {platform.python_version()}, {platform.system()} {platform.release()}, {core}\n", flush=True)
-    results = [measure(name, is_quick=options.quick) for name in options.names or BENCHMARKS]
+    results = measure_all(options.names or list(BENCHMARKS), is_quick=options.quick)
     figures = [bound for result in results for bound in result.bounds]
     bounds = [each for each in figures if not each.is_stretch]
     stretches = [each for each in figures if each.is_stretch]
@@ -84,10 +87,21 @@ def pin() -> str:
     return f"pinned to core {core}"
 
 
-def measure(name: str, *, is_quick: bool) -> Result:
+def measure_all(names: list[str], *, is_quick: bool) -> list[Result]:
+    """Run benchmarks; on a terminal, say which one runs."""
+    results: list[Result] = []
+    with ProgressLine("benchmarks") as progress:
+        for name in names:
+            progress.show(len(results) / len(names), f"{name}: {BENCHMARKS[name][1]}")
+            results.append(measure(name, progress, is_quick=is_quick))
+    return results
+
+
+def measure(name: str, progress: ProgressLine, *, is_quick: bool) -> Result:
     """Run one benchmark and show its table."""
     start = monotonic()
     result: Result = importlib.import_module(BENCHMARKS[name][0]).run(is_quick=is_quick)
+    progress.clear()
     print("\n".join(result.lines()), flush=True)
     print(f"  ({name} took {monotonic() - start:.0f} s)\n", flush=True)
     return result

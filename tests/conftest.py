@@ -7,6 +7,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parent
-NOT_CHECKED_FOR_LEAKS = {"docs", "findings", "neighbours", "plugin", "programs"}
+NOT_CHECKED_FOR_LEAKS = {"docs", "findings", "neighbours", "packaging", "plugin", "programs"}
 """Folders whose tests run other tests, which are checked in there, or programs, with a check of their own."""
+IN_INNER_RUNS = {"subtests", "timeout", "windsock", "xdist", "xdist.looponfail"}
+"""The plugins of pytest inside a test. Importing the others takes longer than most such runs; a test that is about one
+of them loads it by its name. Those of tests/neighbours have the plugins of the outer run."""
+LEFT_OUT = {f"no:{each.name}" for each in entry_points(group="pytest11") if each.name not in IN_INNER_RUNS}
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell has it ignored by what it runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -58,14 +63,13 @@ def pytest_collection_finish() -> None:
 def inner_tests_in_order(request: pytest.FixtureRequest) -> Iterator[None]:
     """Have pytest inside a test run its tests in the order in which they stand: what is shown of them is compared.
 
-    It has the plugins that the outer run has, unless the test asks for others by their names. What its failing tests
-    have not closed is collected here: as a warning it would fail whichever test runs later.
+    What its failing tests have not closed is collected here: as a warning it would fail whichever test runs later.
     """
     has_inner_tests = "pytester" in request.fixturenames
     if has_inner_tests:
         request.getfixturevalue("pytester")  # which takes the outer run's options away
         left_out = ["no:randomly", *(each for each in request.config.getini("addopts") if each.startswith("no:"))]
-        options = " ".join(f"-p {each}" for each in left_out)
+        options = " ".join(f"-p {each}" for each in (left_out if "neighbours" in request.path.parts else LEFT_OUT))
         monkeypatch = request.getfixturevalue("monkeypatch")
         monkeypatch.setenv("PYTEST_ADDOPTS", options)
         for name in ("CI", "BUILD_NUMBER"):  # with them pytest says more in its summary

@@ -65,8 +65,9 @@ RETIRED_NAMES = {
     "Turn": "RequestGreenlet",
 }
 """Whole names."""
-FAMILIAR = {"NotInstalled", "GARBAGE_ARGS", "garbage_args"}
-"""A package that is not installed is called so by pip too; GARBAGE_ARGS is a status of RFC 5531."""
+FAMILIAR = {"NotInstalled", "GARBAGE_ARGS", "garbage_args", "weather"}
+"""A package that is not installed is called so by pip too; GARBAGE_ARGS is a status of RFC 5531. A weather is what
+strategies draw and `under()` takes: faults with their selectors, which no server has yet."""
 STEPS_AND_FAULTS = {"HalfClose", "Pause", "Reset", "Resume", "Stall"}
 """Public names in two namespaces: `Script().reset()` is a step, `faults.Reset()` a fault (docs/weather.md)."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 LINK = re.compile(r"\[([^\]]+)\]\(([\w./-]+)\.md\)")
-OUTSIDE = {"](../CHANGELOG.md)": "](reference/changelog.md)", "](../CONTRIBUTING.md)": "](reference/contributing.md)"}
+OUTSIDE = {f"](../{name}.md)": f"](reference/{name.lower()}.md)" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY")}
 """Links to pages that are not in this directory, and where they are on the site."""
 MORE = {"How to": "cookbook/index", "Reference": "reference/index"}
 """Pages at the end of sections, if they exist and index.md has no link to them: the reference is made for the site."""

@@ -13,6 +13,7 @@ MODULES = (
     "windsock.faults",
     "windsock.faults.profiles",
     "windsock.faults.items",
+    "windsock.strategies",
     "windsock.servers",
     "windsock.servers.rpc",
     "windsock.security",

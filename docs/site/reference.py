@@ -36,7 +36,7 @@ def pages() -> dict[str, str]:
     return {
         "index": "# All names\n\n```{toctree}\n:maxdepth: 1\n\n" + "\n".join(made) + "\n```\n",
         **made,
-        **{name: moved_page(f"{name.upper()}.md") for name in ("changelog", "contributing")},
+        **{name: moved_page(f"{name.upper()}.md") for name in ("changelog", "contributing", "security")},
     }
 
 

@@ -32,7 +32,7 @@ from windsock.recording import (
 )
 
 if TYPE_CHECKING:
-    from windsock import faults, protocols
+    from windsock import faults, protocols, strategies
     from windsock.cassettes import (
         Cassette,
         CassetteError,
@@ -56,6 +56,10 @@ if TYPE_CHECKING:
     from windsock.clients.summary import CrowdFailed, CrowdMember, CrowdSummary
     from windsock.diversions import Diversion, NotDiverted, divert
     from windsock.endpoints.outcomes import Outcome
+    from windsock.exploration.errors import ClientHung, ExplorationFailed
+    from windsock.exploration.explore import explore
+    from windsock.exploration.search import Exploration
+    from windsock.exploration.under import under
     from windsock.fakes.errors import AcceptTimeout, UnexpectedConnection, UnexpectedMessage, Unmet, UnreachableRule
     from windsock.fakes.rules import Rule
     from windsock.faults.never_fired import FaultNeverFired
@@ -94,6 +98,7 @@ __all__ = [
     "CassetteVerifier",
     "Checkpoint",
     "Chunk",
+    "ClientHung",
     "ConnectFailed",
     "Connection",
     "ConnectionEnded",
@@ -106,6 +111,8 @@ __all__ = [
     "Direction",
     "Diversion",
     "Ending",
+    "Exploration",
+    "ExplorationFailed",
     "FaultNeverFired",
     "FaultProxy",
     "FixedSize",
@@ -162,6 +169,7 @@ __all__ = [
     "WindsockError",
     "combine",
     "divert",
+    "explore",
     "faults",
     "import_capture",
     "partition",
@@ -176,6 +184,8 @@ __all__ = [
     "scripted_client",
     "serving",
     "serving_pair",
+    "strategies",
+    "under",
     "verify",
 ]
 
@@ -191,12 +201,15 @@ ON_FIRST_USE = {
     "CassetteOutdated": "windsock.cassettes",
     "CassetteRecorder": "windsock.cassettes",
     "CassetteVerifier": "windsock.cassettes",
+    "ClientHung": "windsock.exploration.errors",
     "ConnectFailed": "windsock.clients.client_sockets",
     "Conversation": "windsock.scripts.conversation",
     "CrowdFailed": "windsock.clients.summary",
     "CrowdMember": "windsock.clients.summary",
     "CrowdSummary": "windsock.clients.summary",
     "Diversion": "windsock.diversions",
+    "Exploration": "windsock.exploration.search",
+    "ExplorationFailed": "windsock.exploration.errors",
     "FaultNeverFired": "windsock.faults.never_fired",
     "FaultProxy": "windsock.proxies.proxy",
     "NotDiverted": "windsock.diversions",
@@ -228,6 +241,7 @@ ON_FIRST_USE = {
     "Unmet": "windsock.fakes.errors",
     "UnreachableRule": "windsock.fakes.errors",
     "divert": "windsock.diversions",
+    "explore": "windsock.exploration.explore",
     "faults": "windsock.faults",
     "import_capture": "windsock.cassettes",
     "partition": "windsock.proxies.partition",
@@ -241,10 +255,12 @@ ON_FIRST_USE = {
     "rpc_client": "windsock.clients.rpc_client",
     "scripted_client": "windsock.clients.connector",
     "serving_pair": "windsock.harness.pair",
+    "strategies": "windsock.strategies",
+    "under": "windsock.exploration.under",
     "verify": "windsock.cassettes",
 }
 """Names that tests of plain servers do not need, and the modules that define them."""
-MODULES = ("faults", "protocols", "rpc")
+MODULES = ("faults", "protocols", "rpc", "strategies")
 """Those that are modules themselves."""
 
 

@@ -228,6 +228,8 @@ def test_without_dpkt_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mon
 def test_wrong_values_are_usage_errors(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="transport='sctp': expected 'tcp' or 'udp'"):
         import_capture("a", "b", transport="sctp")
+    with pytest.raises(UsageError, match="progress=True: expected a function that takes a number from 0 to 1"):
+        import_capture(tmp_path / "a.pcap", tmp_path / "a.txt", progress=True)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="with an IP address, as in the capture"):
         import_capture("a", "b", server=("redis.example", 1))
     with pytest.raises(CassetteError, match="it cannot be written"):

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -271,8 +271,13 @@ def report(version: str, result: Comparison, *, verbose: bool) -> None:
     sys.stdout.flush()
 
 
-def run_interpreter(python: str, modules: list[str], *, verbose: bool) -> tuple[int, int]:
-    """Compare all modules under one interpreter; return how many tests passed and how many differ."""
+def run_interpreter(
+    python: str, modules: list[str], tell: Callable[[int, str], None], *, verbose: bool
+) -> tuple[int, int]:
+    """Compare all modules under one interpreter; return how many tests passed and how many differ.
+
+    Before each comparison `tell` gets the number of those before it, and its name.
+    """
     version = ask(python, "import sys, test.libregrtest; print('%d.%d.%d' % sys.version_info[:3])")
     if not version:
         print(f"{python}: has no test-suite of its own, left out")
@@ -285,8 +290,10 @@ def run_interpreter(python: str, modules: list[str], *, verbose: bool) -> tuple[
         runs = {
             (name, ours): pool.submit(run_tests, python, name, ours=ours) for name in modules for ours in (False, True)
         }
-        for name in modules:
+        for number, name in enumerate(modules):
+            tell(number, f"{version} {name}")
             result = compare(python, name, runs[name, False].result(), runs[name, True].result())
+            tell(number, "")
             report(version, result, verbose=verbose)
             passed += result.passed()
             failed += len(result.differences)
@@ -300,10 +307,19 @@ def main() -> int:
     parser.add_argument("--module", action="append", help="a module of its test-suite; default: all users")
     parser.add_argument("-v", "--verbose", action="store_true", help="write each test's outcome")
     options = parser.parse_args()
+    sys.path.insert(0, str(ROOT / "src"))
+    from windsock.commands.progress_line import ProgressLine
+
     passed = failed = 0
-    for python in options.python or interpreters():
-        found = run_interpreter(python, options.module or list(MODULES), verbose=options.verbose)
-        passed, failed = passed + found[0], failed + found[1]
+    pythons, modules = options.python or interpreters(), options.module or list(MODULES)
+    with ProgressLine("conformance") as progress:
+        for turn, python in enumerate(pythons):
+
+            def tell(number: int, text: str, turn: int = turn) -> None:
+                progress.show((turn + number / len(modules)) / len(pythons), text) if text else progress.clear()
+
+            found = run_interpreter(python, modules, tell, verbose=options.verbose)
+            passed, failed = passed + found[0], failed + found[1]
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +52,16 @@ def test_the_page_has_a_line_for_each_file_as_its_docstring_says() -> None:
 
     assert missing == [], "python -m tests.docs.test_architecture writes them"
     assert listed == written()
+
+
+def test_the_page_has_the_reason_for_each_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    names = {re.split(r"[>;\s\[]", each)[0] for group in groups for each in group}
+
+    section = PAGE.read_text().partition("\n## Dependencies\n")[2].partition("\n## ")[0]
+
+    assert names == set(re.findall(r"^\| `([\w-]+)`", section, re.MULTILINE)) - {"hatchling"}
 
 
 if __name__ == "__main__":

@@ -59,9 +59,15 @@ PASSING = [block for block in blocks("python") if "def test_" in block.code and 
 SCRIPTS = [block for block in blocks("python") if "def test_" not in block.code]
 PYTEST_ASYNCIO = ("-p", "asyncio", "-o", "asyncio_default_fixture_loop_scope=function")
 """It warns if its option is not set."""
+NO_DEADLINE = """import hypothesis
+
+hypothesis.settings.register_profile("pages", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("pages")
+"""
+"""No test is judged by the clock of a busy machine."""
 OPTIONS: dict[str, Sequence[str]] = {
     "asyncio.md": PYTEST_ASYNCIO,
-    "neighbours.md": ["--disable-socket", "--allow-unix-socket"],
+    "neighbours.md": ["-p", "socket", "--disable-socket", "--allow-unix-socket"],
     "weather.md": ["--windsock-seed=123456"],
 }
 """Options of the runs that a page shows."""
@@ -80,10 +86,9 @@ def module_of(block: CodeBlock) -> str:
     return f"test_{block.page.removesuffix('.md').replace('/', '_').lower()}_{block.line}"
 
 
-@pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """What became of each test of each block, by module: one run for all pages."""
-    directory = tmp_path_factory.mktemp("pages")
+def outcomes(directory: Path) -> dict[str, list[str]]:
+    """Run all blocks in a directory, in one run; return what became of each test, by module."""
+    (directory / "conftest.py").write_text(NO_DEADLINE)
     for block in PASSING:
         (directory / f"{module_of(block)}.py").write_text(block.code)
     report = directory / "report.xml"
@@ -100,14 +105,18 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.timeout(320)
-@pytest.mark.parametrize("block", PASSING, ids=by_place)
-def test_the_tests_on_the_page_pass(block: CodeBlock, outcomes: dict[str, list[str]]) -> None:
-    seen = outcomes[module_of(block)]
-
+def has_each_test(block: CodeBlock, seen: list[str]) -> bool:
     tests = len(re.findall(r"^ *(?:async )?def test_", block.code, re.MULTILINE))
-    assert [each for each in seen if each != "passed"] == []
-    assert len(seen) == tests or (len(seen) > tests and any(each in block.code for each in MANY))
+    return len(seen) == tests or (len(seen) > tests and any(each in block.code for each in MANY))
+
+
+@pytest.mark.timeout(320)
+def test_the_tests_on_the_pages_pass(tmp_path: Path) -> None:
+    found = outcomes(tmp_path)  # one item for all pages: each worker that has one of them would run them all
+
+    seen = {by_place(block): found.get(module_of(block), []) for block in PASSING}
+    assert {place: each for place, outcome in seen.items() for each in outcome if each != "passed"} == {}
+    assert [by_place(block) for block in PASSING if not has_each_test(block, seen[by_place(block)])] == []
 
 
 @pytest.mark.parametrize("block", SCRIPTS, ids=by_place)

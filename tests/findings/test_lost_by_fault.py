@@ -48,8 +48,10 @@ def test_data_that_was_held_counts_for_more_than_the_end_after_it(conclude: Conc
         """
     def test_it(tcp_server):
         tcp_server.greet(b"220 ready\\r\\n", end="half_close")
-        tcp_server.fault(Blackhole(), direction="downstream")
+        fault = tcp_server.fault(Blackhole(), direction="downstream")
         with client_of(tcp_server, 0.2) as client:
+            while fault.fired < 2:  # the greeting, and the end
+                time.sleep(0.01)
             client.recv(100)
     """
     )

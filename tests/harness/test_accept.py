@@ -504,6 +504,21 @@ def test_an_outage_ends_accepted_connections_and_the_next_one_is_accepted() -> N
             client.expect(b"up")
 
 
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_an_accept_goes_to_the_next_client_if_an_outage_has_ended_the_one_that_it_had(transport: str) -> None:
+    with windsock.serving(transport=transport) as server:
+        accepting = server.accept()
+        with server.connect() as early:
+            early.send(b"early")
+            server.drain()
+            with server.outage():
+                pass
+        with server.connect() as late:
+            late.send(b"late")
+            with accepting as peer:
+                peer.expect(b"late")
+
+
 def test_a_plain_client_in_a_thread_meets_the_peer() -> None:
     answers: list[bytes] = []
 

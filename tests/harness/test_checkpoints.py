@@ -8,6 +8,7 @@ import socket
 import threading
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ import windsock
 from tests.support.servers import ask, connect, on_every_concurrency, on_every_kind_and_records, on_every_stream_kind
 from tests.support.waiting import DEADLINE, wait_until
 from windsock import PeerError, RunningServer, Script, StillRunning, UsageError
-from windsock.faults import Corrupt, HandlerError, Kill, Reset, TLSPlaintext, first
+from windsock.faults import Corrupt, Drop, HandlerError, Kill, Reset, TLSPlaintext, first
 from windsock.servers import StreamRequestHandler
 
 both_ways = pytest.mark.parametrize("is_relayed", [False, True], ids=["direct", "relayed"])
@@ -513,3 +514,39 @@ def talk(server: RunningServer, data: bytes) -> list[bytes]:
     """Take the greeting, send a message; return the greeting and the reply."""
     with connect(server) as client:
         return [client.recv(100), say(client, data)]
+
+
+def test_clients_of_datagrams_are_numbered_anew_for_faults() -> None:
+    with windsock.serving(transport="udp", concurrency="sync", relay=True) as server:
+        server.echo()
+        server.fault(Drop(1), connections=first(1), direction="upstream", allow_unfired=True)
+        for _ in range(3):
+            with server.checkpoint(), connect(server) as one, connect(server) as two:
+                server.fault(Drop(1), connections=1, direction="downstream")
+                for client in (one, two):
+                    client.sendall(b"first")
+                    client.sendall(b"second")
+
+                assert one.recv(100) == b"second"
+                assert two.recv(100) == b"second"
+
+
+def test_a_client_of_datagrams_goes_on_in_the_next_part() -> None:
+    with windsock.serving(transport="udp", relay=True) as server, connect(server) as client:
+        server.echo()
+        for data in (b"one", b"two", b"three"):
+            with server.checkpoint():
+                assert say(client, data) == data
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors as Linux lists them")
+def test_clients_of_earlier_parts_keep_no_descriptors() -> None:
+    with windsock.serving(transport="udp", relay=True) as server:
+        server.echo()
+        counts = []
+        for _ in range(6):
+            with server.checkpoint():
+                ask(server, b"hello")
+            counts.append(len(list(Path("/proc/self/fd").iterdir())))
+
+        assert counts[-1] == counts[2]

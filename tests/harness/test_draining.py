@@ -305,6 +305,7 @@ def test_datagrams_that_nobody_handles_are_not_waited_for(long: Any) -> None:
     server.drain()
 
     assert len(server.requests) == 3
+    assert [each.is_closed for each in server.connections] == [True] * 3
     assert [str(each) for each in server.errors] == ["b'fails'"]
 
 

@@ -135,6 +135,8 @@ def test_a_test_that_replaces_files_and_clock_leaves_real_ones(run_apart: Run, t
                     assert False
             """
         ),
+        "-p",
+        "fakefs",
         f"--windsock-artifacts={tmp_path}",
     )
 

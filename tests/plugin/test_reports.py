@@ -17,6 +17,22 @@ BROKEN = """
     """
 
 
+def test_a_server_or_proxy_that_cannot_start_has_no_transcript(run: Run) -> None:
+    result = run(
+        """
+        def test_server(serve):
+            serve(host="203.0.113.1", allow_external=True)
+
+        def test_proxy(fault_proxy, tcp_server):
+            fault_proxy(tcp_server.address, listen=("203.0.113.1", 0), allow_external=True)
+        """
+    )
+
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*StartError: the threading tcp server could not listen on 203.0.113.1:0*"])
+    result.stdout.no_fnmatch_line("*could not be shown*")
+
+
 def test_a_failing_test_shows_what_was_recorded(run: Run) -> None:
     result = run(
         """

@@ -173,8 +173,6 @@ def test_a_run_of_its_own_is_free_of_warnings(run_apart: Run) -> None:
     assert result.stderr.str() == ""
 
 
-ALONE = [f"-pno:{each}" for each in ("xdist", "socket", "fakefs", "time_machine")]
-"""Without plugins that import much themselves."""
 HEAVY = ("windsock", "trio", "ssl", "asyncio", "socketserver", "greenlet")
 
 
@@ -196,7 +194,7 @@ def test_nothing_heavy_is_imported_before_a_fixture_asks(run_apart: Run, pyteste
             print("imported:", [name for name in HEAVY if name in sys.modules])
         """
     )
-    result = run_apart("def test_it(tcp_server): pass", "--collect-only", "-s", *ALONE)
+    result = run_apart("def test_it(tcp_server): pass", "--collect-only", "-s", "-pno:xdist")
 
     result.stdout.fnmatch_lines(["*imported: []"])
 
@@ -211,7 +209,7 @@ def test_neither_trio_nor_ssl_is_imported_for_a_fixture(run_apart: Run) -> None:
             assert [name for name in {not_imported_by_pdb(("trio", "ssl", "asyncio", "socketserver"))}
                     if name in sys.modules] == []
         """,
-        *ALONE,
+        "-pno:xdist",
     )
 
     result.assert_outcomes(passed=1)

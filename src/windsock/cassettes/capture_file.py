@@ -10,12 +10,15 @@ from io import BufferedReader, FileIO
 from typing import Any
 
 from windsock.errors import UsageError
+from windsock.net.system import os
 from windsock.protocols.registry import library
 
-__all__ = ["ACK", "FIN", "RST", "SYN", "CaptureError", "CapturedPacket", "packets_of"]
+__all__ = ["ACK", "BETWEEN", "FIN", "RST", "SYN", "CaptureError", "CapturedPacket", "packets_of"]
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 """Flags of a TCP segment (RFC 9293, section 3.1)."""
+BETWEEN = 1000
+"""Packets, or lines, between two calls of `progress`."""
 LINKS: dict[int, Callable[[Any, bytes], Any]] = {
     0: lambda dpkt, data: dpkt.loopback.Loopback(data).data,
     1: lambda dpkt, data: dpkt.ethernet.Ethernet(data).data,
@@ -56,8 +59,10 @@ class CapturedPacket:
     flags: int = 0
 
 
-def packets_of(path: str) -> Iterator[CapturedPacket]:
+def packets_of(path: str, progress: Callable[[float], object] = lambda _: None) -> Iterator[CapturedPacket]:
     """Give the segments and datagrams of a file in their order; all other packets are left out.
+
+    `progress` is called now and then with the share of the file that has been read.
 
     Raises CaptureError for a file that is missing, damaged or of another kind, UsageError without dpkt.
     """
@@ -74,7 +79,10 @@ def packets_of(path: str) -> Iterator[CapturedPacket]:
         link = LINKS.get(reader.datalink())
         if link is None:
             raise CaptureError(path, f"its link type is {reader.datalink()}; expected Ethernet, loopback or raw IP")
-        for time, data in _frames(path, dpkt, reader):
+        size = os.fstat(opened.fileno()).st_size
+        for number, (time, data) in enumerate(_frames(path, dpkt, reader)):
+            if size and number % BETWEEN == 0:
+                progress(file.tell() / size)
             packet = _packet(dpkt, time, link, data)
             if packet is not None:
                 yield packet

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from windsock import redaction
-from windsock.cassettes.capture_file import ACK, SYN, CapturedPacket, CaptureError, packets_of
+from windsock.cassettes.capture_file import ACK, BETWEEN, SYN, CapturedPacket, CaptureError, packets_of
 from windsock.cassettes.captured_connection import CapturedConnection
 from windsock.cassettes.draft import write_cassette
 from windsock.cassettes.from_recording import lines_of
 from windsock.cassettes.header import Header
+from windsock.cassettes.line import CassetteLine
 from windsock.errors import UsageError
 from windsock.net import addresses
 from windsock.net.system import os
@@ -23,6 +25,8 @@ from windsock.recording.store.spill_file import Event
 __all__ = ["CaptureImport", "import_capture"]
 
 Address = tuple[str, int]
+READING = 0.2
+"""The share of an import that it takes to read the capture; the rest is cutting messages, masking and writing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +53,22 @@ def import_capture(
     transport: str = "tcp",
     framing: Any = None,
     redact: Any = None,
+    progress: Callable[[float], object] = lambda _: None,
 ) -> CaptureImport:
     """Make a cassette of the connections to one server in a pcap or pcapng file; return what became of them.
 
     `server` is (host, port) of the server, which is needed if the capture has several. `transport` may be "udp".
     `framing` and `redact` are those of `record()`. Connections that began before the capture, of which packets are
     missing, or that are encrypted, are left out. Needs dpkt (`pip install pytest-windsock[pcap]`).
+    `progress` is called now and then with the share of the work that is done, from 0 to 1.
 
     Raises CaptureError for a capture that cannot be read or has no such connection, CassetteError if the cassette
     cannot be written, UsageError for invalid values.
     """
     if transport not in ("tcp", "udp"):
         raise UsageError(f"transport={transport!r}: expected 'tcp' or 'udp'")
+    if not callable(progress):
+        raise UsageError(f"progress={progress!r}: expected a function that takes a number from 0 to 1")
     path, is_udp = os.fspath(capture), transport == "udp"
     if os.path.realpath(path) == os.path.realpath(cassette):
         raise UsageError(f"cassette {os.fspath(cassette)} is the capture itself; expected another path")
@@ -69,15 +77,26 @@ def import_capture(
     framed = framing_from(framing)
     used = None if is_udp or not is_framed(framed) else framed
     try:
-        for each in packets_of(path):
+        for each in packets_of(path, lambda share: progress(share * READING)):
             found.take(each)
         address, connections, left_out = found.chosen()
         lines = lines_of(connections, used, began=found.began, ended=found.ended)
-        write_cassette(cassette, Header.of(transport, used), lines)
+        told = _told(lines, found.size, lambda share: progress(READING + share * (1 - READING)))
+        write_cassette(cassette, Header.of(transport, used), told)
     finally:
         found.close()
     count = len({each.peer for each in connections}) if is_udp else len(connections)
     return CaptureImport(address, count, tuple(left_out))
+
+
+def _told(lines: Iterable[CassetteLine], size: int, progress: Callable[[float], object]) -> Iterator[CassetteLine]:
+    """Give the lines; call `progress` with the share of their data, which has this size."""
+    done = 0
+    for number, line in enumerate(lines):
+        if number % BETWEEN == 0:
+            progress(min(1.0, done / max(1, size)))
+        done += len(line.message.data)
+        yield line
 
 
 def _checked(server: Any) -> Address | None:
@@ -101,11 +120,14 @@ class _Found:
         self._server = server
         self.recorder = Recorder()
         self.began = self.ended = 0.0
+        self.size = 0
+        """Bytes of data in its packets."""
 
     def take(self, packet: CapturedPacket) -> None:
         """Add a packet."""
         self.began = self.began or packet.time
         self.ended = max(self.ended, packet.time + 0.001)
+        self.size += len(packet.data)
         self._add(packet)
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from windsock.cassettes.importing import import_capture
 from windsock.commands.options import add_command, add_framing, add_redact, typed
 from windsock.commands.output import Output
+from windsock.commands.progress_line import ProgressLine
 from windsock.commands.signals import StopRequest
 from windsock.commands.texts import address_from
 
@@ -44,13 +45,15 @@ def add_import(commands: Any) -> None:
 
 def run_import(arguments: argparse.Namespace, output: Output, stop: StopRequest) -> int:  # noqa: ARG001  # as of others
     """Run the command; return the exit code."""
-    result = import_capture(
-        arguments.capture,
-        arguments.output,
-        server=arguments.server,
-        transport="udp" if arguments.udp else "tcp",
-        framing=arguments.framing,
-        redact=arguments.redact,
-    )
+    with ProgressLine("importing") as progress:
+        result = import_capture(
+            arguments.capture,
+            arguments.output,
+            server=arguments.server,
+            transport="udp" if arguments.udp else "tcp",
+            framing=arguments.framing,
+            redact=arguments.redact,
+            progress=progress.show,
+        )
     output.print([f"{arguments.output}:", *result.lines()])
     return 0

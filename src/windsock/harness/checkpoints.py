@@ -146,6 +146,8 @@ class CheckpointAPI(ServerVerdict):
         self._part = Part(checkpoint.name, monotonic())
         self._seed = seed or self._seed
         self._drain.begin_again()
+        if self._faults is not None:
+            self._faults.number_clients_anew()
         with self._recorder.waiters:  # no connection is accepted meanwhile
             self._recorder.begin_part(self._part)
             self.requests.forget()

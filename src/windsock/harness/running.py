@@ -98,6 +98,7 @@ class RunningServer(FakeAPI, CheckpointAPI):
             self.server.server_close()
             self._clean_up()
             raise
+        self._has_started()
 
     def __repr__(self) -> str:
         state = "stopped" if self._is_stopped else "running"

@@ -75,6 +75,10 @@ class DatagramRelays:
         """Return the address to send a reply for the client to."""
         return self._front.names_by_client.get(client, client)
 
+    def begin_part(self, seconds: float) -> None:
+        """Number the clients from 0 again, within `seconds`."""
+        self._relay_loop.event_loop.ask(self._front.begin_part, seconds)
+
     def drain(self, seconds: float) -> None:
         """Wait until all is on its way that clients and handlers have sent, as far as it arrives within `seconds`."""
         self._relay_loop.drain(seconds)

@@ -81,6 +81,11 @@ class RelayedDatagrams:
         """Return the socket through which datagrams go to clients, over the server's own or a tap on it."""
         return reader if self._relay_loop is None else RelayedReplies(reader, self._relay_loop)
 
+    def begin_part(self, seconds: float) -> None:
+        """Number the clients from 0 again, within `seconds`."""
+        if self._relay_loop is not None:
+            self._relay_loop.begin_part(seconds)
+
     def drain(self, seconds: float) -> None:
         """Wait until all is on its way that clients and handlers have sent, as far as it arrives within `seconds`."""
         if self._relay_loop is not None:

@@ -226,6 +226,11 @@ class ServerFaults:
 
     # --- parts
 
+    def number_clients_anew(self) -> None:
+        """Number the clients of relayed datagrams from 0 again. Waits for the relay: hold no lock of the recording."""
+        if self._datagrams is not None:
+            self._datagrams.begin_part(self._options.timeout)
+
     def begin_part(self, seed: int, carried: Collection[int]) -> None:
         """Begin with the faults there are, anew. `carried` are the indices of the connections that are open."""
         self.fault_set.begin_part(seed, self._recorder.next_index)

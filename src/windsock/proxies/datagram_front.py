@@ -52,6 +52,8 @@ class DatagramFront:
         self._firings = firings
         self._on_error = on_error
         self._clients: dict[Any, DatagramRelay] = {}
+        self._earlier: dict[Any, DatagramRelay] = {}
+        """Those of the part before, which may still be answered."""
         self.clients_by_name: dict[Any, Any] = {}
         """The clients' addresses, by the names that the server knows them by."""
         self.names_by_client: dict[Any, Any] = {}
@@ -85,6 +87,22 @@ class DatagramFront:
         """Return whether datagrams wait here until there is room behind."""
         return not (self._is_watching or self._is_closed)
 
+    def begin_part(self) -> None:
+        """Number the clients from 0 again. Those that there are can be answered until the next part."""
+        for peer, relay in self._earlier.items():
+            relay.finish()
+            self._relay_loop.remove(relay)
+            self._forget(relay, peer)
+        self._earlier, self._clients = self._clients, {}
+
+    def _forget(self, relay: DatagramRelay, peer: Any) -> None:
+        names = [addresses.plain(each) for each in relay.names]
+        for name in names:
+            self.clients_by_name.pop(name, None)
+        for client in (peer, *names):
+            if self.names_by_client.get(client) in names:
+                del self.names_by_client[client]
+
     def finish(self) -> None:
         """Close."""
         self._unwatch()
@@ -92,6 +110,7 @@ class DatagramFront:
         sockets.refuse(self._listener)
         self._listener.close()
         self._clients.clear()  # they refer to this front
+        self._earlier.clear()
 
     def sockets(self) -> Iterable[Any]:
         """Return the sockets that a forked child must close."""
@@ -183,7 +202,7 @@ class DatagramFront:
 
     def _answer(self, peer: Any, data: bytes, attached: Attachment | None) -> None:
         if peer is not None:  # a Unix client without a name cannot be answered
-            relay = self._clients[peer]
+            relay = self._clients.get(peer) or self._earlier[peer]
             send_with(self._listener, data, attached, relay.senders.get("server"), relay.cannot, peer)
 
 

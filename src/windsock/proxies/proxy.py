@@ -118,6 +118,7 @@ class FaultProxy(FaultReports, Subject):
         except BaseException:
             self.stop()
             raise
+        self._has_started()
 
     def _open(self, listen: Any, termination: Termination | None) -> None:
         if self.upstream.is_unix and listen is None:

@@ -76,6 +76,9 @@ class Subject(AsyncLife):
         self.requests = Requests(
             RequestSource(self._recorder, framing, is_datagram=is_datagram), timeout=lambda: timeout
         )
+
+    def _has_started(self) -> None:
+        """Be among `living()` from now on. The last call of a constructor: what has failed to start has no facts."""
         _living.add(self)
 
     def __enter__(self) -> Self:

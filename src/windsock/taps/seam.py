@@ -236,11 +236,12 @@ class Seam:
         raised = sys.exception()
         error = None if raised is None else meant(raised)
         connection = connection_of(request)
-        if error is not None and says_client_is_gone(request, error):
-            return  # a class without a hook of its own for this
-        if error is not None and not self._is_noted(connection, error):
+        is_gone = error is not None and says_client_is_gone(request, error)
+        if error is not None and not is_gone and not self._is_noted(connection, error):
             self._recorder.failed(connection, error)
-            self._note_end_of_datagram(request)
+        self._note_end_of_datagram(request)
+        if is_gone:
+            return  # a class without a hook of its own for this
         if not is_default(self._originals["handle_error"]):
             try:
                 self._originals["handle_error"](request, client_address)
