@@ -35,6 +35,7 @@ BENCHMARKS = {
     "redis": ("benchmarks.redis_rules", "rules for commands of redis beside the same rules for bytes"),
     "http": ("benchmarks.http_rules", "a fake of HTTP beside http.server by hand and pytest-httpserver"),
     "programs": ("benchmarks.programs", "start to ready of redis-server beside by hand, mirakuru and pytest-redis"),
+    "simulation": ("benchmarks.simulation", "a simulated world: entered, handing over, sending, sleeping"),
     "explore": ("benchmarks.explore", "defects of clients found in bad weather, false alarms, the cost of an example"),
     "memory": ("benchmarks.memory", "a gigabyte through a recorded server"),
 }

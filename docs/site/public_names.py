@@ -14,6 +14,7 @@ MODULES = (
     "windsock.faults.profiles",
     "windsock.faults.items",
     "windsock.strategies",
+    "windsock.simulation",
     "windsock.servers",
     "windsock.servers.rpc",
     "windsock.security",

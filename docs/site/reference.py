@@ -131,7 +131,10 @@ def keywords() -> Iterator[str]:
     rows = re.findall(r"^\| (.*`.*) \| (.*) \| (.*) \|$", (ROOT / "docs" / "servers.md").read_text(), re.MULTILINE)
     types = inspect.get_annotations(ServerKeywords)
     for name in public_names.keywords():
-        where, default, meaning = next(row for cell in (0, 2) for row in rows if f"`{name}`" in row[cell])
+        found = [row for cell in (0, 2) for row in rows if f"`{name}`" in row[cell]]
+        if not found:
+            raise LookupError(f"docs/servers.md has no row for the keyword {name!r}")
+        where, default, meaning = found[0]
         text = meaning.replace("](#", "](../servers.md#").replace("](", "](../").replace("](../../", "](../")
         kind = f"\n\nType: `{types[name].__forward_arg__}`" if name in types else ""
         yield entry("keyword", name, f"{where}, default {default}: {text}{kind}")

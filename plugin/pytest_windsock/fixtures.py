@@ -5,7 +5,9 @@ What they do is elsewhere (`starting`), since each run of pytest pays for what i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_windsock.factories import Cassettes, Connect, Divert, Proxies, RealServers, Serve
     from pytest_windsock.verdict import Verdict
-    from windsock import Diversion, RealServer, RunningPair, RunningServer
+    from windsock import Diversion, RealServer, RunningPair, RunningServer, World
     from windsock.harness import ThreadPool
     from windsock.proxies.proxy import FaultProxy
     from windsock.security import RunAuthority
@@ -85,6 +87,8 @@ class State:
     """The real programs that this test has used, running or stopped..."""
     output_shown = 0.0
     """...and the monotonic time at which a report has shown their output last."""
+    clock: Callable[[], float] = partial(time.monotonic)
+    """What tells the time of marks: the real monotonic clock, or that of the test's world."""
     thread_pool: ThreadPool | None = None
     known: dict[tuple[Any, ...], tuple[list[pytest.Mark], Callable[..., RunningServer]]] = {}  # noqa: RUF012  # likewise
     """What a fixture serves in a run under the same markers (which are kept, as they are known by their ids)."""
@@ -204,6 +208,14 @@ def windsock_seed(request: pytest.FixtureRequest) -> int:
     return seeds.seed_of_test(request.node)
 
 
+@pytest.fixture
+def world(request: pytest.FixtureRequest) -> World:
+    """The simulated world of a test marked with `simulated=True`: its time, and the way out of it."""
+    from pytest_windsock import simulated
+
+    return simulated.world_of(request.node)
+
+
 @pytest.fixture(scope="session")
 def windsock_ca() -> RunAuthority:
     """The run's certificate authority: pem and pem_file to trust, issue("name"), revoke(), configure_trust(context)."""
@@ -239,6 +251,7 @@ def _all() -> dict[str, Any]:
         "real_server": real_server,
         "windsock_seed": windsock_seed,
         "windsock_ca": windsock_ca,
+        "world": world,
         "any_server": any_server,
     }
     for transport, what in TRANSPORTS.items():

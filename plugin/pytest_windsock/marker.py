@@ -40,6 +40,8 @@ def _check(where: str, mark: pytest.Mark, filters: Iterable[str]) -> None:
         raise pytest.UsageError(f"{where}: @pytest.mark.windsock(artifacts={wanted!r}): expected True or False")
     if not isinstance(file := mark.kwargs.get("cassette", "a"), str) or not file:
         raise pytest.UsageError(f"{where}: @pytest.mark.windsock(cassette={file!r}): expected the name of a file")
+    if not isinstance(wanted := mark.kwargs.get("simulated", True), bool):
+        raise pytest.UsageError(f"{where}: @pytest.mark.windsock(simulated={wanted!r}): expected True or False")
     if "against" in mark.kwargs:
         against.check(where, mark.kwargs["against"])
     _check_values(where, options)

@@ -89,7 +89,7 @@ def _explain_mismatch(error: Any) -> None:
 
 def _mark(what: str) -> None:
     """Note for the transcript what has just happened in the test."""
-    State.marks.append((monotonic(), what))
+    State.marks.append((State.clock(), what))
 
 
 def conclude(error: BaseException) -> None:
@@ -103,7 +103,7 @@ def conclude(error: BaseException) -> None:
 def part_failed(error: BaseException) -> None:
     """Note on what has ended a part of a test, such as a subtest, what led to it. The test goes on."""
     _explain(error, is_over=False)
-    State.part_began = monotonic()
+    State.part_began = State.clock()
     State.has_failed = False  # the next part has conclusions of its own, and so has the rest of the test
 
 

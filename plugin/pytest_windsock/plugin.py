@@ -111,13 +111,17 @@ def pytest_handlecrashitem(report: Any) -> None:
     crashes.explain(report)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Check every marker before the first test runs."""
     marked = [item for item in items if item.get_closest_marker("windsock")]
     if marked:
         from pytest_windsock import marker
 
         marker.check(marked)
+        if any(mark.kwargs.get("simulated") for item in marked for mark in item.iter_markers("windsock")):
+            from pytest_windsock import simulated
+
+            config.pluginmanager.register(simulated.Worlds(), simulated.NAME)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -30,7 +30,7 @@ __all__ = ["FILTERS", "OF_PAIRS", "OWN", "clients", "diversions", "one", "pair",
 
 FILTERS = ("transports", "concurrency", "tls")
 """Keywords of the marker that select the items of `any_server`."""
-OWN = ("against", "artifacts", "cassette")
+OWN = ("against", "artifacts", "cassette", "simulated")
 """Keywords of the marker that are about the test, not its servers."""
 OF_PAIRS = ("tcp_handler", "udp_handler")
 """Keywords of the marker that are for `tcp_udp_server` alone."""

@@ -67,6 +67,7 @@ hypothesis.settings.load_profile("pages")
 """No test is judged by the clock of a busy machine."""
 OPTIONS: dict[str, Sequence[str]] = {
     "asyncio.md": PYTEST_ASYNCIO,
+    "simulation.md": ["--windsock-seed=1"],
     "neighbours.md": ["-p", "socket", "--disable-socket", "--allow-unix-socket"],
     "weather.md": ["--windsock-seed=123456"],
 }

@@ -45,7 +45,7 @@ def test_each_keyword_works(fixture: str, marker: str, check: str, run: Run) -> 
     result.assert_outcomes(passed=1)
 
 
-KEYS = ", ".join(sorted({*OPTION_NAMES, "against", "artifacts", "cassette", "tcp_handler", "udp_handler"}))
+KEYS = ", ".join(sorted({*OPTION_NAMES, "against", "artifacts", "cassette", "simulated", "tcp_handler", "udp_handler"}))
 EVERY_CONCURRENCY = ", ".join(map(repr, CONCURRENCIES))
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "limit_until",
     "milliseconds",
     "no_limit",
+    "suspend",
     "to_stop",
     "within",
 ]
@@ -30,6 +31,9 @@ MOMENT = 0.2
 """Seconds that a stop has even if the test's time is over: what is asked to end can do so."""
 
 _latest: list[float] = [math.inf]
+_asked_for: list[float] = [math.inf]
+"""What `_latest` is unless limits are suspended."""
+_is_suspended: list[bool] = [False]
 
 
 def latest() -> float:
@@ -44,7 +48,14 @@ def limit_to(seconds: float) -> None:
 
 def limit_until(time: float) -> None:
     """Limit every wait to a monotonic time; infinity: no limit."""
-    _latest[0] = time
+    _asked_for[0] = time
+    _latest[0] = math.inf if _is_suspended[0] else time
+
+
+def suspend(*, is_suspended: bool) -> None:
+    """Have no limit while the clock is not the real one, which limits are given in; or have it again."""
+    _is_suspended[0] = is_suspended
+    limit_until(_asked_for[0])
 
 
 def no_limit() -> None:

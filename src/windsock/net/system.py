@@ -10,8 +10,7 @@ the names listed below. All rooms above import from here whatever does I/O, wait
 
 Names are bound once, when this file is imported, so a call costs what it costs in the standard library. If a tool is
 active by then, the original objects are found behind it. gevent must patch before that; other tools may come and go.
-Another implementation of sockets, clock and threads, such as a simulation, would be plugged in here and nowhere
-else.
+A simulated world (`windsock.simulation`) is for windsock too: while one is live it replaces the functions here as well.
 """
 
 from __future__ import annotations

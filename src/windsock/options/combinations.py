@@ -6,6 +6,7 @@ from typing import Any
 
 from windsock import servers
 from windsock.errors import UsageError, WindsockError
+from windsock.net import virtual
 from windsock.net.records import SEQPACKET, are_supported
 from windsock.net.system import os, socket
 
@@ -44,6 +45,8 @@ def class_for(transport: str, concurrency: str) -> type[servers.BaseServer]:
         raise UsageError(f"concurrency={concurrency!r}: expected one of {', '.join(map(repr, CONCURRENCIES))}")
     if concurrency == "forking" and not hasattr(os, "fork"):
         raise Unsupported(f"concurrency={concurrency!r} needs os.fork(), which this platform does not have")
+    if concurrency == "forking" and virtual.is_live():
+        raise Unsupported(f"concurrency={concurrency!r} needs processes, which a simulated world does not have")
     check_platform(transport)
     found: type[servers.BaseServer] = getattr(servers, CONCURRENCIES[concurrency] + TRANSPORTS[transport])
     return found

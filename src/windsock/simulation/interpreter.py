@@ -1,0 +1,152 @@
+"""What the simulation knows of the interpreter; no other file may know it.
+
+- The methods of classes written in C are in a dictionary, which `gc.get_referents()` gives of the class's read-only
+  view. After a change there `PyType_Modified()` makes the interpreter look again. So a lock made long before a world
+  waits as one of the world's while a world is live, and is as before afterwards.
+- A thread runs a little after its function has returned. `Thread._tstate_lock` (to Python 3.12) or its handle tells
+  when it has ended.
+- At exit the interpreter waits for threads that are in `threading._shutdown_locks` (to Python 3.12).
+- `threading._counter` numbers threads for their names. The hash of a thread is its address, by which sets are ordered;
+  threads that are made in a world get numbers in its place, so that each process goes through such a set alike.
+- Global names, names in classes and variables of closures can be replaced where code bound a function early.
+
+`check()` tries this before a process makes its first world.
+"""
+
+from __future__ import annotations
+
+import _thread
+import ctypes
+import gc
+import itertools
+import sys
+import sysconfig
+import threading  # the standard library's own: its registers of threads
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any, NamedTuple
+
+from windsock.options.combinations import Unsupported
+
+__all__ = ["HAS_HANDLES", "Grafts", "Tail", "ThreadNumbers", "check", "forget", "tail_of"]
+
+HAS_HANDLES = hasattr(_thread, "start_joinable_thread")
+"""Whether threads are joined by handles (since Python 3.13)."""
+_acquire, _release = _thread.LockType.acquire, _thread.LockType.release
+_join = _thread._ThreadHandle.join if HAS_HANDLES else None  # type: ignore[attr-defined]
+
+
+def members_of(class_: type) -> dict[str, Any]:
+    """Return the dictionary of a class, to be written to."""
+    found: dict[str, Any] = gc.get_referents(class_.__dict__)[0]
+    return found
+
+
+def _modified(class_: type) -> None:
+    ctypes.pythonapi.PyType_Modified(ctypes.py_object(class_))
+
+
+class Grafts:
+    """Methods put into classes written in C, until `remove()`."""
+
+    def __init__(self) -> None:
+        self._before: list[tuple[type, str, Any]] = []
+
+    def put(self, class_: type, name: str, new: Any) -> None:
+        """Replace a member of a class, which has to be there."""
+        members = members_of(class_)
+        self._before.append((class_, name, members[name]))
+        members[name] = new
+        _modified(class_)
+
+    def remove(self) -> None:
+        """Put everything back."""
+        while self._before:
+            class_, name, old = self._before.pop()
+            members_of(class_)[name] = old
+            _modified(class_)
+
+
+class Tail(NamedTuple):
+    """How to wait until a thread has really ended. `key` is the id of what its joiners wait on."""
+
+    key: int
+    wait: Callable[[], None]
+
+
+def tail_of(thread: Any) -> Tail | None:
+    """Return the tail of a `Thread`, or of a handle where there are handles; None for a thread that has neither."""
+    if _join is not None:
+        return None if thread is None else Tail(id(thread), lambda: _join(thread))
+    lock = getattr(thread, "_tstate_lock", None)
+    return None if lock is None else Tail(id(lock), lambda: _pass_through(lock))
+
+
+def _pass_through(lock: Any) -> None:
+    _acquire(lock)
+    _release(lock)
+
+
+def forget(thread: Any) -> None:
+    """Have the interpreter's exit not wait for a thread."""
+    locks: set[Any] = getattr(threading, "_shutdown_locks", set())
+    locks.discard(getattr(thread, "_tstate_lock", None))
+
+
+class ThreadNumbers:
+    """Numbers of threads that begin anew in each world: for their names, and for their hashes."""
+
+    def __init__(self) -> None:
+        self._hashes = itertools.count(1)
+        self._names: Any = None
+
+    def begin(self) -> None:
+        """Begin with 1."""
+        self._names = getattr(threading, "_counter", None)
+        if self._names is not None:
+            vars(threading)["_counter"] = itertools.count(1).__next__
+        threading.Thread.__hash__ = self._hash()  # type: ignore[method-assign, assignment]
+
+    def end(self) -> None:
+        """Go on where the process was."""
+        if self._names is not None:
+            vars(threading)["_counter"] = self._names
+        del threading.Thread.__hash__
+
+    def _hash(self) -> Callable[[Any], int]:
+        def number_of(thread: Any) -> int:
+            if "_number_in_world" not in vars(thread):
+                is_new = thread._ident is None
+                thread._number_in_world = next(self._hashes) if is_new else object.__hash__(thread)
+            return int(thread._number_in_world)
+
+        return number_of
+
+
+@cache
+def check(classes: Iterable[type]) -> None:
+    """Raise Unsupported if this interpreter does not let the methods of these classes be replaced."""
+    if sys.implementation.name != "cpython":
+        raise Unsupported(f"simulated worlds need CPython, this is {sys.implementation.name}")
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        raise Unsupported("simulated worlds need a build of Python with the GIL, this one is free-threaded")
+    if sys.platform == "win32":
+        raise Unsupported("simulated worlds are not available on Windows")
+    for each in classes:
+        _check_class(each)
+
+
+def _check_class(class_: type) -> None:
+    name = next(key for key, value in class_.__dict__.items() if callable(value) and not key.startswith("__"))
+    before = getattr(class_, name)
+    grafts = Grafts()
+    grafts.put(class_, name, _probe)
+    is_seen = getattr(class_, name) is _probe
+    grafts.remove()
+    if not is_seen or getattr(class_, name) != before:
+        version = sys.version.split()[0]
+        raise Unsupported(f"simulated worlds cannot replace {class_.__qualname__}.{name}() of Python {version}")
+
+
+def _probe() -> None:
+    """Take the place of a method for a moment."""

@@ -1,0 +1,1 @@
+"""Links between hosts: time, bandwidth, and faults on what passes."""

@@ -1,0 +1,1 @@
+"""TCP: the states of a connection, its handshake, and the sockets over it."""

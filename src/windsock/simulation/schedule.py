@@ -1,0 +1,119 @@
+"""Which thread runs next, and when: a run queue, timers and a virtual clock, all decided by a seed.
+
+No thread is started or stopped here: whoever owns the schedule does that. Times are virtual seconds.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+
+from windsock.simulation.tasks import Task
+
+__all__ = ["Schedule"]
+
+FREE_IDLE_CALLS = 100
+"""How often a thread may look at the clock, or not wait, before time begins to creep."""
+LARGEST_CREEP = 1000
+"""In microseconds."""
+PREEMPTION = 0.25
+"""How probable it is that a call that need not wait lets another thread run first."""
+
+
+class Schedule:
+    """Tasks that are ready, timers, and the time. `trace` has an entry for each choice, if it is a list."""
+
+    def __init__(self, seed: int, *, is_traced: bool = False) -> None:
+        self.seconds = 0.0
+        self.steps = 0
+        self.trace: list[tuple[float, str]] | None = [] if is_traced else None
+        self._random = random.Random(seed).random
+        self._ready: list[Task] = []
+        self._timers: list[tuple[float, int, Task | Callable[[], object], int]] = []
+        self._numbers = count()
+
+    def now(self) -> float:
+        """Return the virtual time, in seconds since the world began."""
+        return self.seconds
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> None:
+        """Call a function once the time has come."""
+        heappush(self._timers, (when, next(self._numbers), callback, 0))
+
+    def add(self, task: Task) -> None:
+        """Put a new task into the run queue."""
+        self._ready.append(task)
+
+    def park(self, task: Task, timeout: float | None) -> None:
+        """Have a task wait until it is woken, or until `timeout` seconds have passed."""
+        task.is_ready = task.timed_out = False
+        task.wait += 1
+        task.since = self.seconds
+        task.idle_calls = 0
+        if timeout is not None:
+            heappush(self._timers, (self.seconds + max(0.0, timeout), next(self._numbers), task, task.wait))
+
+    def wake(self, task: Task, *, timed_out: bool = False) -> None:
+        """Make a waiting task ready."""
+        if not task.is_ready:
+            task.is_ready = True
+            task.timed_out = timed_out
+            self._ready.append(task)
+
+    def has_timers(self) -> bool:
+        """Return whether anything is due at a later time."""
+        self._drop_outdated()
+        return bool(self._timers)
+
+    def has_others(self) -> bool:
+        """Return whether another task could run now."""
+        if self._timers and self._timers[0][0] <= self.seconds:
+            self._fire()
+        return bool(self._ready)
+
+    def preempts(self) -> bool:
+        """Decide whether the running task is to let another one run first."""
+        return self.has_others() and self._random() < PREEMPTION
+
+    def creep(self, task: Task) -> bool:
+        """Count a call that passes no time; after many in a row time moves on by itself, so that a loop ends.
+
+        Return whether it did.
+        """
+        task.idle_calls += 1
+        if task.idle_calls <= FREE_IDLE_CALLS:
+            return False
+        self.seconds += 1e-6 * min(LARGEST_CREEP, task.idle_calls - FREE_IDLE_CALLS)
+        return True
+
+    def next(self) -> Task | None:
+        """Remove the next task from the run queue; moves the clock if none is ready. None if nothing is due either."""
+        while not self.has_others():
+            if not self.has_timers():
+                return None
+            self.seconds = self._timers[0][0]
+            self.steps = 0
+        self.steps += 1
+        ready = self._ready
+        chosen = ready.pop(int(self._random() * len(ready))) if len(ready) > 1 else ready.pop()
+        if self.trace is not None:
+            self.trace.append((round(self.seconds, 9), chosen.name))
+        return chosen
+
+    def _drop_outdated(self) -> None:
+        """Remove timers of waits that have ended, so that the clock does not move for them."""
+        while self._timers:
+            _, _, what, wait = self._timers[0]
+            if not isinstance(what, Task) or (what.wait == wait and not what.is_ready):
+                return
+            heappop(self._timers)
+
+    def _fire(self) -> None:
+        while self._timers and self._timers[0][0] <= self.seconds:
+            _, _, what, wait = heappop(self._timers)
+            if not isinstance(what, Task):
+                what()
+            elif what.wait == wait:
+                self.wake(what, timed_out=True)

@@ -1,0 +1,183 @@
+"""A simulated world: `simulated()` enters one, `World` is what a test has of it."""
+
+from __future__ import annotations
+
+import gc
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from windsock.errors import StillRunning, UsageError
+from windsock.net import virtual
+from windsock.simulation import interpreter, live, pinning, skin
+from windsock.simulation.baton import Baton
+from windsock.simulation.ending import DRAIN, end_threads
+from windsock.simulation.files import Files
+from windsock.simulation.hosts import WorldHost
+from windsock.simulation.network import Host, Network
+from windsock.simulation.network.links.link import Link
+from windsock.simulation.schedule import Schedule
+from windsock.simulation.skin.randomness import Randomness
+from windsock.simulation.socket_files import RealFiles
+from windsock.simulation.tasks import Task
+
+__all__ = ["World", "simulated"]
+
+LARGEST_SEED = 2**64 - 1
+
+
+class World:
+    """A clock and a network of their own, and the threads that live by them.
+
+    `seed` decides the order of threads. `baton` and `schedule` are for windsock itself.
+    """
+
+    def __init__(self, seed: int, *, most_steps: int, is_traced: bool) -> None:
+        self.seed = seed
+        self.schedule = Schedule(seed, is_traced=is_traced)
+        self.baton = Baton(self.schedule, seed, most_steps)
+        self.baton.world = self
+        self.network = Network(self.schedule, RealFiles(), seed=seed)
+        self.files = Files(self.baton.notify)
+        self.randomness = Randomness(seed)
+        self._numbers = interpreter.ThreadNumbers()
+        self._processors = pinning.processors()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} seed={self.seed} now={self.now:.6g}>"
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the world began."""
+        return self.schedule.seconds
+
+    @property
+    def trace(self) -> list[tuple[float, str]]:
+        """Which thread ran when: a time and a name for each turn. Empty unless the world was made with trace=True."""
+        return list(self.schedule.trace or ())
+
+    def advance(self, seconds: float) -> None:
+        """Let virtual seconds pass, in which the other threads run.
+
+        Raises UsageError for a negative number, and in a thread that is not of the world.
+        """
+        if not seconds >= 0:
+            raise UsageError(f"world.advance({seconds!r}): expected seconds, 0 or more")
+        task = self._task("advance")
+        self.baton.park(task, f"advance({seconds:.6g})", seconds)
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Make the calling thread's calls for real within a block, while the world and its clock stand still."""
+        task = self._task("outside")
+        del live.tasks[task.ident]
+        pinning.pin(self._processors)
+        try:
+            yield
+        finally:
+            pinning.pin_to_one(self._processors)
+            live.tasks[task.ident] = task
+
+    def host(self, name: str) -> WorldHost:
+        """Return the host of a name, which is added if it is not there; `with host:` makes sockets of it.
+
+        Raises UsageError for a name that is empty or no text.
+        """
+        if not name or not isinstance(name, str):
+            raise UsageError(f"world.host({name!r}): expected a name, such as 'db.internal'")
+        return WorldHost(self.network.host(name))
+
+    def link(self, first: str, second: str) -> Link:
+        """Return the link between two hosts, by their names: `set(latency=..., bandwidth=...)`, and its faults."""
+        hosts = [self.network.host(self.host(name).name) for name in (first, second)]
+        return self.network.link(*hosts)
+
+    def host_of(self, task: Task) -> Host:
+        """Return the host that a task's sockets belong to. For windsock itself."""
+        host: Host | None = task.host
+        return self.network.localhost if host is None else host
+
+    def name_of(self, address: str) -> str:
+        """Return the name of the host that has an address. For windsock itself."""
+        is_loopback = self.network.localhost.is_own(address)
+        return "localhost" if is_loopback else self.network.host_at(address).name
+
+    def _task(self, method: str) -> Task:
+        task = live.current()
+        if task is None or task.baton is not self.baton:
+            raise UsageError(f"world.{method}() was called by a thread that is not of this world, or after its end")
+        return task
+
+    def begin(self) -> None:
+        """Make this world the live one. For windsock itself."""
+        live.set_world(self)
+        virtual.set_live(is_live=True)
+        skin.install()
+        self.randomness.begin()
+        self._numbers.begin()
+        pinning.pin_to_one(self._processors)
+
+    def end(self) -> list[str]:
+        """End the world; return the names of its threads that would not end. For windsock itself."""
+        try:
+            return end_threads(self.baton)
+        finally:
+            virtual.set_live(is_live=False)
+            live.leave()
+            self._numbers.end()
+            self.randomness.end()
+            skin.remove()
+            pinning.pin(self._processors)
+
+
+@contextmanager
+def simulated(*, seed: int | None = None, most_steps: int = 1_000_000, trace: bool = False) -> Iterator[World]:
+    """Run a block in a simulated world: its sockets, its waits and its clock are virtual, for all threads it starts.
+
+    The same `seed` gives the same order of threads; without one it is drawn, and shown by a deadlock's report. A world
+    whose threads hand over `most_steps` times without any time passing fails with Livelock. With `trace=True`
+    `World.trace` keeps who ran when.
+
+    Raises Unsupported where the interpreter does not allow it, UsageError for a wrong value or a world in a world,
+    Deadlock in the block if all threads wait and nothing is due, and StillRunning at the end for threads that do not
+    end.
+    """
+    world = _new_world(seed, most_steps, trace)
+    collects = gc.isenabled()
+    gc.disable()  # when it runs depends on what the process did before
+    failure: BaseException | None = None
+    try:
+        world.begin()
+        yield world
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        left = world.end()
+        if collects:
+            gc.enable()
+        _report(left, failure)
+
+
+def _new_world(seed: Any, most_steps: Any, trace: bool) -> World:
+    if seed is None:
+        seed = random.SystemRandom().getrandbits(32)
+    if not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
+        raise UsageError(f"simulated(seed={seed!r}): expected a whole number from 0 to 2**64 - 1")
+    if not isinstance(most_steps, int) or most_steps < 1:
+        raise UsageError(f"simulated(most_steps={most_steps!r}): expected a whole number of steps, 1 or more")
+    if live.world() is not None:
+        raise UsageError("simulated(): a world is live already, and there can be only one; leave it first")
+    skin.check()
+    return World(seed, most_steps=most_steps, is_traced=trace)
+
+
+def _report(left: list[str], failure: BaseException | None) -> None:
+    """Raise StillRunning for threads that would not end, or add it to what the block raised."""
+    if not left:
+        return
+    error = StillRunning("the threads of the simulated world", DRAIN, left)
+    if failure is None:
+        raise error
+    failure.add_note(str(error))

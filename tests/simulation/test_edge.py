@@ -1,0 +1,97 @@
+"""What a world does not have is refused where it is called, and says what to do."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from windsock import Unsupported
+from windsock.simulation import NotSimulated, World, interpreter, simulated
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with simulated(seed=7) as world:
+        yield world
+
+
+def edge_triggered(sock: socket.socket) -> None:
+    with select.epoll() as epoll:
+        epoll.register(sock, select.EPOLLIN | select.EPOLLET)
+
+
+def pass_descriptor(sock: socket.socket) -> None:
+    socket.send_fds(sock, [b"x"], [0])
+
+
+REFUSED: dict[str, Callable[[socket.socket], object]] = {
+    "fork": lambda _: os.fork(),
+    "subprocess": lambda _: subprocess.run([sys.executable, "-V"], check=True),
+    "os.system": lambda _: os.system("true"),
+    "select of a pipe": lambda _: select.select([0], [], [], 1),
+    "epoll with EPOLLET": edge_triggered,
+    "MSG_WAITALL": lambda sock: sock.recv(5, socket.MSG_WAITALL),
+    "ancillary data": pass_descriptor,
+    "fstat": lambda sock: os.fstat(sock.fileno()),
+    "ioctl": lambda sock: fcntl.ioctl(sock.fileno(), 0x5401, bytes(4)),
+    "fcntl": lambda sock: fcntl.fcntl(sock.fileno(), fcntl.F_DUPFD, 0),
+    "os.read of a blocking socket": lambda sock: os.read(sock.fileno(), 1),
+}
+
+
+@pytest.mark.parametrize("call", REFUSED.values(), ids=REFUSED)
+def test_a_call_that_is_not_simulated_is_refused(world: World, call: Callable[[socket.socket], object]) -> None:
+    first, second = socket.socketpair()
+
+    with first, second, pytest.raises(NotSimulated, match=r"make it within `with world.outside\(\):`"):
+        call(first)
+
+
+def test_what_is_refused_is_possible_outside(world: World) -> None:
+    with world.outside():
+        done = subprocess.run([sys.executable, "-c", "print(1)"], capture_output=True, check=True)
+
+    assert (done.stdout, world.now) == (b"1\n", 0)
+
+
+def test_a_socket_from_before_the_world_is_refused_in_it() -> None:
+    first, second = socket.socketpair()
+    with first, second, simulated(seed=1), pytest.raises(NotSimulated, match="made outside of the world"):
+        first.recv(1)
+
+
+def test_a_module_may_ask_a_program_while_it_is_imported(world: World, tmp_path: os.PathLike[str]) -> None:
+    with open(os.path.join(tmp_path, "asks_a_program.py"), "w") as file:
+        file.write(f"import subprocess\nsubprocess.run([{sys.executable!r}, '-V'], check=True, stdout=-3)\n")
+    sys.path.insert(0, str(tmp_path))
+    try:
+        import asks_a_program  # type: ignore[import-not-found]  # noqa: F401
+    finally:
+        sys.path.remove(str(tmp_path))
+        sys.modules.pop("asks_a_program", None)
+
+    assert world.now == 0
+
+
+def test_an_interpreter_whose_classes_do_not_change_is_not_supported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreter, "members_of", lambda class_: dict(class_.__dict__))
+    interpreter.check.cache_clear()
+
+    with pytest.raises(Unsupported, match=r"cannot replace .*\(\) of Python 3"), simulated(seed=1):
+        pass
+    interpreter.check.cache_clear()
+
+
+def test_a_program_sees_the_processors_that_it_had_before(world: World) -> None:
+    seen = os.sched_getaffinity(0)
+    with world.outside():
+        before = os.sched_getaffinity(0)
+
+    assert seen == before
