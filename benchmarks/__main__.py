@@ -10,7 +10,7 @@ import sys
 from time import monotonic
 
 from benchmarks.table import Result
-from windsock.commands.progress_line import ProgressLine
+from windsock.exploration.progress_line import ProgressLine
 
 BENCHMARKS = {
     "fixture": ("benchmarks.fixture_cost", "what a fixture costs a test"),

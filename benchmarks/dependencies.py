@@ -15,7 +15,7 @@ from benchmarks.unused import with_bytecode
 
 __all__ = ["run"]
 
-MODULES = {"pytest-timeout": "pytest_timeout", "dnspython": "dns.message"}
+MODULES = {"pytest-timeout": "pytest_timeout", "dnspython": "dns.message", "hypothesis": "hypothesis.strategies"}
 """The modules of distributions that are imported by another name."""
 IMPORT = """
 import os, sys, time

@@ -308,7 +308,7 @@ def main() -> int:
     parser.add_argument("-v", "--verbose", action="store_true", help="write each test's outcome")
     options = parser.parse_args()
     sys.path.insert(0, str(ROOT / "src"))
-    from windsock.commands.progress_line import ProgressLine
+    from windsock.exploration.progress_line import ProgressLine
 
     passed = failed = 0
     pythons, modules = options.python or interpreters(), options.module or list(MODULES)

@@ -280,7 +280,7 @@ def test_a_terminal_shows_how_far_it_is_and_nothing_is_left_of_that(monkeypatch:
 
     found(gets_a_line, weather=RESETS)
 
-    assert "\r\x1b[Kwindsock: gets_a_line: 1 of 100 examples" in terminal.getvalue()
+    assert "\rwindsock: gets_a_line: 1%, 1 of 100 examples" in terminal.getvalue()
     assert terminal.getvalue().endswith("\r\x1b[K")
 
 

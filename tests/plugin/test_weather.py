@@ -26,6 +26,8 @@ def test_hypothesis_shows_the_transcript_and_the_kinds_that_fired(run: Run) -> N
                 with tcp_server.connect() as client:
                     client.send(b"hello").expect(b"hello", timeout=1)
         """,
+        "-p",
+        "hypothesispytest",
         "--hypothesis-show-statistics",
     )
 

@@ -8,9 +8,9 @@ from typing import Any
 from windsock.cassettes.importing import import_capture
 from windsock.commands.options import add_command, add_framing, add_redact, typed
 from windsock.commands.output import Output
-from windsock.commands.progress_line import ProgressLine
 from windsock.commands.signals import StopRequest
 from windsock.commands.texts import address_from
+from windsock.exploration.progress_line import ProgressLine
 
 __all__ = ["add_import"]
 

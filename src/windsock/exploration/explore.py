@@ -13,7 +13,7 @@ from windsock.errors import UsageError
 from windsock.exploration.errors import ExplorationFailed
 from windsock.exploration.example import Carry, Example, run_example
 from windsock.exploration.patience import bounded
-from windsock.exploration.progress import ProgressLine
+from windsock.exploration.progress_line import ProgressLine
 from windsock.exploration.regression import CallSite, keywords_code, regression_test
 from windsock.exploration.search import Exploration, Search
 from windsock.exploration.under import PATIENCE, under
@@ -70,20 +70,24 @@ def explore(
     if not (weather is None or callable(getattr(weather, "filter", None))):
         raise UsageError(f"explore(weather={weather!r}): expected a strategy, such as strategies.weather()")
     seed = seed_from(options.pop("seed", None)) or 0
-    progress = ProgressLine(name, examples)
-    try:
-        with _carried(on, dict(options), patience) as (carry, call_site):
-            search = Search(partial(run_example, test, carry), progress, within)
-            calm = _checked_calm(search.calm(), name)
-            strategy = _strategy_for(calm, patience) if weather is None else weather
-            found = search.smallest(strategy, examples, seed)
-    finally:
-        progress.clear()
+    with (
+        ProgressLine(f"windsock: {name}") as progress,
+        _carried(on, dict(options), patience) as (carry, call_site),
+    ):
+        search = Search(partial(run_example, test, carry), partial(_show, progress, examples), within)
+        calm = _checked_calm(search.calm(), name)
+        strategy = _strategy_for(calm, patience) if weather is None else weather
+        found = search.smallest(strategy, examples, seed)
     if found is None:
         return search.summary()
     raise ExplorationFailed(name, found, regression_test(name, found.weather, call_site), search.summary()) from (
         found.error
     )
+
+
+def _show(progress: ProgressLine, most: int, tried: int, failing: int) -> None:
+    found = f"; {failing} fail, looking for a smaller one" if failing else ""
+    progress.show(min(1.0, tried / most), f"{tried} of {most} examples{found}")
 
 
 def _checked_name(test: Any) -> str:

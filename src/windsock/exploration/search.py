@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from windsock.exploration.example import Example
-from windsock.exploration.progress import ProgressLine
 from windsock.net.deadlines import within
 from windsock.net.system import monotonic
 from windsock.strategies.faults import harshness
@@ -43,11 +42,14 @@ class _TimeIsUp(BaseException):
 
 
 class Search:
-    """Runs examples, each weather once; `seconds` is the time to find one that fails, and again that to shrink it."""
+    """Runs examples, each weather once; `seconds` is the time to find one that fails, and again that to shrink it.
 
-    def __init__(self, run: Callable[[Schedule], Example], progress: ProgressLine, seconds: float) -> None:
+    `show` is called with the number of those tried so far, and of those that failed.
+    """
+
+    def __init__(self, run: Callable[[Schedule], Example], show: Callable[[int, int], None], seconds: float) -> None:
         self._run = run
-        self._progress = progress
+        self._show = show
         self._seconds = seconds
         self._began = monotonic()
         self._until = self._began + within(seconds)
@@ -87,7 +89,7 @@ class Search:
         self._tried[repr(weather)] = example
         if example.error is not None:
             self._failing.append(example)
-        self._progress.show(len(self._tried), len(self._failing))
+        self._show(len(self._tried), len(self._failing))
         return example
 
 

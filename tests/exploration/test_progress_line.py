@@ -10,7 +10,7 @@ import pytest
 from tests.commands.test_cassettes import NEEDS_DPKT
 from windsock import import_capture, serving
 from windsock.captures import subject_of, write_capture
-from windsock.commands.progress_line import ProgressLine
+from windsock.exploration.progress_line import ProgressLine
 
 
 class Terminal(io.StringIO):
