@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 CHECKS := .venv-check
+DOCS := .venv-docs
 # Most tests wait for something rather than compute: more workers than cores are worth it. WORKERS=0: one after the other.
 WORKERS ?= 4
 PYTEST := -m pytest
@@ -16,8 +17,8 @@ ALONE = $(if $(CI),|| bash .ci/alone $(1))
 # Where forked children do what nobody else does; measured by themselves, since saving figures slows each child down.
 FORKS := tests/clients tests/fakes tests/taps tests/recording/test_channel.py -k forking
 
-.PHONY: help demo test fuzz tests check lint types arrows coverage standin interpreters lowest conformance bench package \
-	clean
+.PHONY: help demo test fuzz docs screenshots tests check lint types arrows coverage standin interpreters lowest \
+	conformance bench package clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,7 +33,15 @@ FUZZED := $(addprefix tests/protocols/test_,redis.py dns.py http.py mqtt.py post
 fuzz: $(VENV)/ready ## 100,000 mutated messages for each test of the decoders, in a few minutes
 	WINDSOCK_EXAMPLES=50000 bash .ci/timed $@ $(VENV)/bin/python $(PYTEST) -q -n 2 tests/protocols/test_fuzz.py $(FUZZED)
 
-check: lint types arrows standin interpreters ## all that must hold before a change lands
+check: lint types arrows docs standin interpreters ## all that must hold before a change lands
+
+docs: $(DOCS)/ready ## the documentation as a site, in build/docs, with a reference of all names
+	$(DOCS)/bin/sphinx-build --quiet --fail-on-warning --keep-going --jobs auto -c docs/site docs build/docs
+	$(DOCS)/bin/python $(PYTEST) -q -p no:cacheprovider docs/site
+
+screenshots: $(VENV)/ready ## the pictures of a failure and of the traffic page on the pages; needs chromium
+	$(VENV)/bin/python -m docs.failure_svg
+	$(VENV)/bin/python -m docs.traffic_page_png
 
 lint: $(CHECKS)/ready
 	$(CHECKS)/bin/ruff check
@@ -80,7 +89,7 @@ package: .venv-package/ready ## the wheel and the sdist in dist/, checked and tr
 	bash .ci/package $(PYTHON) .venv-package
 
 clean: ## remove what the other targets have made
-	rm -rf .venv .venv-* dist .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.*
+	rm -rf .venv .venv-* dist build docs/reference .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/ready: pyproject.toml
@@ -88,6 +97,9 @@ $(VENV)/ready: pyproject.toml
 
 $(CHECKS)/ready: pyproject.toml
 	bash .ci/venv $(PYTHON) $(CHECKS) test cookbook check
+
+$(DOCS)/ready: pyproject.toml
+	bash .ci/venv $(PYTHON) $(DOCS) docs
 
 .venv-bench/ready: pyproject.toml
 	bash .ci/venv $(PYTHON) .venv-bench bench
