@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from windsock.errors import UsageError
 from windsock.harness.running import RunningServer
 from windsock.harness.serving import serving
 from windsock.harness.thread_pool import ThreadPool
+from windsock.harness.timed_outage import timed_outage
 from windsock.options.listeners import StartError
 from windsock.options.server_options import Handler
 from windsock.recording import Connection, Requests, framing_from
@@ -234,3 +235,7 @@ class RunningPair:
             for each in self.servers:
                 stack.enter_context(each.outage())
             yield
+
+    def outage_for(self, seconds: float) -> AbstractContextManager[None]:
+        """Be down for `seconds`, over TCP and UDP. See `RunningServer.outage_for`."""
+        return timed_outage(self.outage(), seconds, self.tcp.options.timeout)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import StillRunning, UsageError
@@ -13,6 +13,7 @@ from windsock.harness.fake_api import FakeAPI
 from windsock.harness.hand import ServerHand
 from windsock.harness.server_run import ServerRun, outage_of
 from windsock.harness.thread_pool import ThreadPool
+from windsock.harness.timed_outage import timed_outage
 from windsock.net import addresses
 from windsock.net.addresses import PrivateSocketPath
 from windsock.net.deadlines import within
@@ -259,6 +260,13 @@ class RunningServer(FakeAPI, CheckpointAPI):
             raise UsageError(f"outage(): the {self.name} is this child's parent's; expected it in the parent")
         with outage_of(self.server, self._run, self._faults, lambda: self._is_stopped):
             yield
+
+    def outage_for(self, seconds: float) -> AbstractContextManager[None]:
+        """Be down as in `outage()`, but come up again after `seconds`, in the middle of the `with` if it lasts longer.
+
+        Raises UsageError, and StillRunning if the server is not up again `timeout` seconds after the `with`.
+        """
+        return timed_outage(self.outage(), seconds, self.options.timeout)
 
     def _clean_up(self) -> None:
         if self._faults is not None:
