@@ -44,6 +44,7 @@ __all__ = [
     "Empty",
     "SimpleQueue",
     "accept",
+    "base_of_contexts",
     "connect",
     "fcntl",
     "is_tls_context",
@@ -151,11 +152,17 @@ def accept(listener: Any) -> tuple[Any, Any]:
     return accepted, address
 
 
-def _tls() -> Any:
+def base_of_contexts() -> Any:
+    """Return the base of all TLS contexts, written in C: tools replace ssl.SSLContext."""
     import _ssl
+
+    return _ssl._SSLContext
+
+
+def _tls() -> Any:
     import ssl
 
-    genuine = _subclass(_ssl._SSLContext, "ssl")  # the base of all contexts: tools replace ssl.SSLContext
+    genuine = _subclass(base_of_contexts(), "ssl")
     is_kept = issubclass(ssl.SSLContext, genuine)  # gevent's, for clients in greenlets
     return _copy(ssl, dir(ssl), SSLContext=ssl.SSLContext if is_kept else genuine)
 
@@ -239,8 +246,7 @@ def is_tls_context(value: Any) -> bool:
     """Return whether a value is an ssl.SSLContext, also if a tool has replaced that class. Imports no ssl."""
     if "ssl" not in sys.modules:
         return False
-    kinds: Any = sys.modules["_ssl"]._SSLContext, sys.modules["ssl"].SSLContext  # the first is the base of all
-    return isinstance(value, kinds)
+    return isinstance(value, (base_of_contexts(), sys.modules["ssl"].SSLContext))
 
 
 def __getattr__(name: str) -> Any:
