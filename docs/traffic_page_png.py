@@ -1,11 +1,14 @@
-"""Makes docs/images/traffic-page.png: `python -m docs.traffic_page_png`, where Chromium is installed."""
+"""Makes docs/images/traffic-page.png: `make screenshots`, where Chromium is installed."""
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import socket
+import struct
 import tempfile
 import time
+import zlib
 from pathlib import Path
 
 from tests.captures.chromium import Chromium
@@ -17,6 +20,9 @@ from windsock.proxies.proxy import FaultProxy
 from windsock.servers import StreamRequestHandler
 
 PICTURE = Path(__file__).parent / "images" / "traffic-page.png"
+CAPTURES = Path(windsock.__file__).parent / "captures"
+KEYWORD = b"windsock-source\0"
+"""Where the picture says what it was made of: the keyword of a text in it (PNG, chunk tEXt)."""
 FINDINGS = [
     "checkout #0: a fault reset the connection after 3 bytes of the reply, and the client did not connect again.",
     "shop #1: the handler failed: ZeroDivisionError: integer division or modulo by zero.",
@@ -50,6 +56,19 @@ def behind_the_proxy(proxy: FaultProxy) -> None:
             client.send(b"SPLIT 4\r\n").expect(b"200").expect_reset()
 
 
+def source() -> bytes:
+    """Return a digest of what draws the page, and of this script."""
+    files = [CAPTURES / "page.html", CAPTURES / "page.css", CAPTURES / "page.js", Path(__file__)]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest().encode()
+
+
+def with_source(png: bytes) -> bytes:
+    """Return the picture with a text before its last chunk that says what it was made of."""
+    content = b"tEXt" + KEYWORD + source()
+    chunk = struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
+    return png[:-12] + chunk + png[-12:]
+
+
 def picture(directory: Path) -> None:
     """Record a test's traffic, open its page and take the picture."""
     with (
@@ -78,6 +97,7 @@ def picture(directory: Path) -> None:
         tab.move(0, 0)
         tab.settle()
         tab.screenshot(PICTURE)
+    PICTURE.write_bytes(with_source(PICTURE.read_bytes()))
 
 
 if __name__ == "__main__":

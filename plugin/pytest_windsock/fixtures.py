@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from windsock.proxies.proxy import FaultProxy
     from windsock.security import RunAuthority
 
-__all__ = ["ALL", "SCOPED", "SHARED", "State", "are_among", "close"]
+__all__ = ["ALL", "SCOPED", "SHARED", "State", "are_among", "close", "is_supported"]
 
 
 TRANSPORTS = {
@@ -111,6 +111,15 @@ class State:
         """Undo what another test has changed since."""
         for name, value in saved.items():
             setattr(cls, name, value)
+
+
+def is_supported() -> bool:
+    """Return whether windsock can be imported here; where it cannot, each of its fixtures says why."""
+    try:
+        import windsock  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def close() -> None:

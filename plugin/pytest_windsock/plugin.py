@@ -113,7 +113,7 @@ def pytest_handlecrashitem(report: Any) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Check every marker before the first test runs."""
     marked = [item for item in items if item.get_closest_marker("windsock")]
-    if marked:
+    if marked and fixtures.is_supported():
         from pytest_windsock import marker
 
         marker.check(marked)
@@ -126,7 +126,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Import windsock if a test needs it, before the tests replace parts of the standard library."""
     needed = [name for item in session.items for name in getattr(item, "fixturenames", ())]
-    if not session.config.option.collectonly and fixtures.are_among(needed):
+    if not session.config.option.collectonly and fixtures.are_among(needed) and fixtures.is_supported():
         from pytest_windsock import early
 
         early.prepare(session.config, needed)
@@ -135,11 +135,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make an item of a test for each combination that `any_server` stands for, and for each side of `against=`."""
-    if metafunc.definition.get_closest_marker("windsock"):
+    is_marked = metafunc.definition.get_closest_marker("windsock") is not None
+    if is_marked and fixtures.is_supported():
         from pytest_windsock import against
 
         against.parametrize(metafunc)
-    if "any_server" in metafunc.fixturenames:
+    if "any_server" in metafunc.fixturenames and fixtures.is_supported():
         from pytest_windsock import matrix
 
         matrix.parametrize(metafunc)

@@ -11,6 +11,7 @@ __all__ = [
     "RecordingFailed",
     "StillRunning",
     "UnknownKeyword",
+    "UnsupportedInterpreter",
     "UsageError",
     "WaitTimeout",
     "WindsockError",
@@ -56,6 +57,10 @@ class UsageError(WindsockError, ValueError):
 
 class NotInstalled(UsageError):
     """An optional library is needed and not installed. Says how to install it."""
+
+
+class UnsupportedInterpreter(UsageError, ImportError):
+    """You: windsock does not run on this operating system or interpreter. Says what it runs on."""
 
 
 class UnknownKeyword(UsageError, TypeError):

@@ -14,8 +14,12 @@ from xml.etree import ElementTree
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FOLDERS = [ROOT / "docs", ROOT / "docs" / "coming-from"]
+IN_FOLDERS = [page for folder in FOLDERS for page in sorted(folder.glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *IN_FOLDERS]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+OF_PEERS = re.compile(r"^<!-- peer: .*?^```$", re.MULTILINE | re.DOTALL)
+"""A block with another tool's tests: `make docs` runs it, since only there such tools are installed."""
 
 
 class CodeBlock(NamedTuple):
@@ -27,10 +31,14 @@ class CodeBlock(NamedTuple):
 
 def blocks(*languages: str) -> Iterator[CodeBlock]:
     for page in PAGES:
-        text = page.read_text()
+        text = OF_PEERS.sub(lambda block: "\n" * block[0].count("\n"), page.read_text())
         for found in FENCE.finditer(text):
             if found[1] in languages:
-                yield CodeBlock(page.name, text[: found.start()].count("\n") + 1, found[1], found[2])
+                yield CodeBlock(name_of(page), text[: found.start()].count("\n") + 1, found[1], found[2])
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT)).removeprefix("docs/")
 
 
 def by_place(block: CodeBlock) -> str:
@@ -76,7 +84,7 @@ MANY = ("any_server", "parametrize", "mark.anyio", "against=")
 
 
 def module_of(block: CodeBlock) -> str:
-    return f"test_{Path(block.page).stem.lower()}_{block.line}"
+    return f"test_{block.page.removesuffix('.md').replace('/', '_').lower()}_{block.line}"
 
 
 def outcomes(directory: Path) -> dict[str, list[str]]:
@@ -166,10 +174,21 @@ def test_every_link_to_a_page_leads_somewhere() -> None:
     links = [(page, link) for page in PAGES for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text())]
 
     assert links
-    assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []
+    assert [f"{name_of(page)}: {link}" for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_each_page_has_a_place_in_the_index() -> None:
+    index = ROOT / "docs" / "index.md"
+
+    linked = {(index.parent / link).resolve() for link in re.findall(r"\]\(([\w./-]+\.md)", index.read_text())}
+
+    assert [name_of(page) for page in IN_FOLDERS if page not in linked and page != index] == []
 
 
 def test_no_block_is_in_a_language_that_nothing_runs() -> None:
-    known = {"python", "console", "text"}
+    not_run = {"mockwebserver.md": "java", "wiremock.md": "java"}
 
-    assert {found[1] for page in PAGES for found in FENCE.finditer(page.read_text())} <= known
+    found = {(page.name, each[1]) for page in PAGES for each in FENCE.finditer(page.read_text())}
+
+    assert {each for each in found if each[1] not in ("python", "console", "text")} == set(not_run.items())
+    assert all("Not run here" in page.read_text() for page in PAGES if page.name in not_run)

@@ -171,13 +171,17 @@ def test_a_thread_that_cannot_start_leaves_no_server(transport: str, monkeypatch
         windsock.serving(transport=transport)
 
 
-def test_a_platform_without_fork_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(system.os, "fork")
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("fork", "which this platform does not have"), ("waitid", "which Python on macOS has from 3.13 on")],
+)
+def test_a_platform_without_children_is_told_apart(name: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(system.os, name)
 
     with pytest.raises(windsock.Unsupported) as caught:
         windsock.serving(concurrency="forking")
 
-    assert str(caught.value) == "concurrency='forking' needs os.fork(), which this platform does not have"
+    assert str(caught.value) == f"concurrency='forking' needs os.{name}(), {reason}"
 
 
 @pytest.mark.parametrize("transport", ["unix_stream", "unix_datagram"])
@@ -217,3 +221,10 @@ def test_a_server_with_a_handler_is_not_told_what_to_answer() -> None:
             assert str(caught.value) == (
                 "the threading tcp server has a handler, which answers; on(), reply(), greet() and echo() are for fakes"
             )
+
+
+def test_a_real_program_is_refused_where_its_end_cannot_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(system.os, "waitid")
+
+    with pytest.raises(windsock.UsageError, match=r"^real_server\(\) needs os.waitid\(\), which Python on macOS has"):
+        windsock.real_server(["true"])

@@ -237,3 +237,24 @@ def test_several_errors_are_all_shown(run: Run) -> None:
     text = result.stdout.str()
     assert "errors in handlers (3 sub-exceptions)" in text
     assert all(f"LookupError: b'no {number}'" in text for number in range(3))
+
+
+def test_a_server_or_proxy_that_cannot_listen_does_not_hide_what_the_others_recorded(run: Run) -> None:
+    result = run(
+        """
+        def test_server(tcp_server, serve):
+            with tcp_server.connect() as client:
+                client.send(b"hello")
+            tcp_server.requests.wait()
+            serve(port=tcp_server.port)
+
+        def test_proxy(tcp_server, fault_proxy):
+            with tcp_server.connect() as client:
+                client.send(b"hello")
+            tcp_server.requests.wait()
+            fault_proxy(tcp_server.address, listen=tcp_server.address)
+        """
+    )
+
+    assert result.stdout.str().count("#0 > 5 B b'hello'") == 2
+    result.stdout.no_fnmatch_line("*could not be shown*")

@@ -47,11 +47,9 @@ def is_carried(proxy: FaultProxy, listener: socket.socket, client: socket.socket
 def test_clients_are_refused_until_the_fault_is_healed(transport: str) -> None:
     with proxied(transport) as (proxy, listener):
         with proxy.fault(Refuse()) as fault:
-            settled(proxy)
             for _ in range(3):
                 with pytest.raises(ConnectionRefusedError):
                     connected(listener.family, proxy.address)
-        settled(proxy)
         with connected(listener.family, proxy.address) as client:
             assert is_carried(proxy, listener, client)
         assert fault.fired == 1
@@ -77,13 +75,11 @@ def test_chosen_clients_are_reset_in_the_place_of_a_refusal() -> None:
 def test_a_full_backlog_makes_clients_wait_until_there_is_room(transport: str) -> None:
     with proxied(transport) as (proxy, listener), ExitStack() as stack:
         with proxy.fault(BacklogFull()) as fault:
-            settled(proxy)
             client = stack.enter_context(socket.socket(listener.family))
             client.settimeout(0.1)
             with pytest.raises((TimeoutError, BlockingIOError)):
                 client.connect(proxy.address)
             assert fault.fired == 1
-        settled(proxy)
         with connected(listener.family, proxy.address) as late:
             assert is_carried(proxy, listener, late)
 
@@ -196,13 +192,11 @@ def test_a_door_that_cannot_be_opened_for_lack_of_descriptors_is_opened_later(tr
         with connected(listener.family, proxy.address) as client:
             assert is_carried(proxy, listener, client)
         fault = proxy.fault(Refuse())
-        settled(proxy)
         free = os.dup(0)
         os.close(free)
         stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
         resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
         fault.heal()
-        settled(proxy)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
         assert [getattr(error, "errno", None) for error in proxy.errors.take()] == [errno.EMFILE]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from tests.servers.helpers import DATAGRAM, FORKING, UNIX_DATAGRAM, Notes, Place, ask, each
 from tests.support.waiting import DEADLINE
 from windsock import servers
+from windsock.net.system import platform
 
 
 class Replies(servers.DatagramRequestHandler):
@@ -125,7 +125,7 @@ def test_an_oversize_datagram_is_noticed_and_handled_as_cut(place: Place, kind: 
     client.send(b"123456789")
 
     assert client.recv(100) == b"12345"
-    assert place.notes.read() == ("cut 5 of 9" if sys.platform == "linux" else "cut 5 of 5")
+    assert place.notes.read() == ("cut 5 of 9" if platform == "linux" else "cut 5 of 5")
 
 
 @each(DATAGRAM)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -11,7 +10,7 @@ from windsock.endpoints.outcomes import Outcome, outcome_of
 from windsock.errors import UsageError
 from windsock.net import abort
 from windsock.net.deadlines import capped, milliseconds
-from windsock.net.system import monotonic, os, select, sleep, socket
+from windsock.net.system import monotonic, os, platform, select, sleep, socket
 from windsock.scripts import Inbox, Progress
 from windsock.scripts import steps as kinds
 from windsock.scripts.repr import sketch
@@ -123,7 +122,7 @@ class Endpoint:
         room, self._room = self._room, None
         if room is not None:
             with contextlib.suppress(OSError):
-                size = room // 2 if sys.platform == "linux" else room  # Linux reports twice the value that was set
+                size = room // 2 if platform == "linux" else room  # Linux reports twice the value that was set
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, max(1, size))
                 if hasattr(socket, "TCP_WINDOW_CLAMP"):
                     self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP, MOST_ROOM)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -13,7 +12,7 @@ from windsock.errors import WindsockError
 from windsock.findings import places
 from windsock.findings.facts import ConnectionFacts, HandlerPlace, RuleFacts, ServerFacts
 from windsock.net import addresses
-from windsock.net.system import os
+from windsock.net.system import os, platform
 from windsock.recording import Connection, Cutter, EachRecord, Framing, UntilEof
 from windsock.recording.events import Chunk, Direction, Kind
 from windsock.recording.store.spill_file import Event
@@ -209,7 +208,7 @@ def _has_exited(connection: Connection, reader: _EventReader) -> bool:
 
 def _is_exiting(pid: int) -> bool:
     """Return whether a process has closed all its files, which it does a moment before its exit can be seen (Linux)."""
-    if sys.platform != "linux":
+    if platform != "linux":
         return False
     try:
         return not os.listdir(f"/proc/{pid}/fd")

@@ -72,7 +72,7 @@ class RunningServer(FakeAPI, CheckpointAPI):
                 self._recorder.prepare_for_children()
             self.server: Any = listeners.listen(options, options.handler or self._fake, self._private)
         except BaseException:
-            self._recorder.close()  # or the next fork makes it ready for children
+            self._discard()
             self._remove_private_path()
             raise
         if self._recorder.protocol is not None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import sys
 from typing import Any
 
 from windsock.errors import UsageError
 from windsock.net import sockets
 from windsock.net.callbacks import nothing
 from windsock.net.queue_fillers import ListenerState, QueueFillers
-from windsock.net.system import monotonic, os, socket, threading
+from windsock.net.system import monotonic, os, platform, socket, threading
 from windsock.options import listeners
 from windsock.servers import BaseServer
 
@@ -84,7 +83,7 @@ class FaultyListener:
         with self._lock:
             if state == self._state:
                 return
-            if state == ListenerState.SHUT and sys.platform != "linux":
+            if state == ListenerState.SHUT and platform != "linux":
                 raise UsageError("Refuse() around a server needs Linux; use it on a proxy, or server.outage()")
             leave = {ListenerState.OPEN: nothing, ListenerState.SHUT: self._reopen, ListenerState.FULL: self._drain}
             enter = {ListenerState.OPEN: nothing, ListenerState.SHUT: self._shut, ListenerState.FULL: self._fill}

@@ -6,13 +6,12 @@ import contextlib
 import ipaddress
 import re
 import stat
-import sys
 from typing import Any, TypeAlias
 
 from windsock.errors import UsageError
 from windsock.net.files import temporary_directory
 from windsock.net.interrupts import uninterrupted
-from windsock.net.system import connect, os, socket
+from windsock.net.system import connect, os, platform, socket
 
 __all__ = [
     "LONGEST_UNIX_PATH",
@@ -33,7 +32,7 @@ __all__ = [
 Address: TypeAlias = Any
 """`(host, port)` or `(host, port, flow, scope)`, a path, an abstract name `"\\0name"`, or None (no name)."""
 
-LONGEST_UNIX_PATH = 107 if sys.platform == "linux" else 103
+LONGEST_UNIX_PATH = 107 if platform == "linux" else 103
 """The most bytes in sockaddr_un.sun_path besides the final NUL (unix(7))."""
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-import sys
 from typing import Any
 
 from windsock.errors import UsageError
-from windsock.net.system import socket
+from windsock.net.system import platform, socket
 
 __all__ = ["BROADCAST", "checked_group", "is_group", "join", "reach", "share"]
 
@@ -45,7 +44,7 @@ def join(each: socket.socket, host: str) -> None:
     if host != BROADCAST:
         membership = ipaddress.IPv4Address(host).packed + INTERFACE
         each.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
-        if sys.platform == "linux":  # not what other processes have joined on other interfaces
+        if platform == "linux":  # not what other processes have joined on other interfaces
             each.setsockopt(socket.IPPROTO_IP, ALL_GROUPS, 0)
 
 

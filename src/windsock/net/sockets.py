@@ -6,13 +6,12 @@ import contextlib
 import errno
 import functools
 import struct
-import sys
 import termios  # here: when it is needed, a process may have no descriptor left to import it with
 from typing import Any
 
 from windsock.errors import UsageError
 from windsock.net import system
-from windsock.net.system import os, select, socket
+from windsock.net.system import os, platform, select, socket
 
 __all__ = [
     "LARGEST_UNIX_DATAGRAM",
@@ -161,7 +160,7 @@ def refuse(server_socket: socket.socket, *, for_good: bool = False) -> None:
             _stop_listening(server_socket, for_good=for_good)
         elif not is_ip(server_socket):
             server_socket.shutdown(socket.SHUT_RD)
-        elif sys.platform == "linux":
+        elif platform == "linux":
             system.connect(server_socket, server_socket.getsockname())
 
 
@@ -218,7 +217,7 @@ def dissolve(descriptor: int) -> bool:
 @functools.cache
 def _connect() -> Any:
     """Return the C library's connect(), on systems where it dissolves connections."""
-    if sys.platform != "linux":
+    if platform != "linux":
         return None
     import ctypes
 

@@ -30,6 +30,8 @@ from importlib.util import module_from_spec
 from types import BuiltinFunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from windsock.net.supported import check_supported
+
 if TYPE_CHECKING:
     import fcntl
     import os
@@ -51,6 +53,7 @@ __all__ = [
     "monotonic",
     "os",
     "patched_by_gevent",
+    "platform",
     "select",
     "selectors",
     "sleep",
@@ -60,8 +63,10 @@ __all__ = [
     "wall_clock",
 ]
 
+check_supported()
+
 OS = (
-    "DirEntry PathLike _exit access chown close devnull dup dup2 environ eventfd fork fsdecode fsencode fspath fstat "
+    "DirEntry PathLike access chown close devnull dup dup2 environ eventfd fork fsdecode fsencode fspath fstat "
     "fsync ftruncate get_blocking getcwd getgid getpid getppid getuid kill listdir lstat memfd_create mkdir open path "
     "pidfd_open pipe posix_spawn pread read readlink register_at_fork rename replace rmdir scandir sep set_blocking "
     "strerror unlink urandom waitid waitpid waitstatus_to_exitcode write writev"
@@ -163,8 +168,9 @@ def _tls() -> Any:
     import ssl
 
     genuine = _subclass(base_of_contexts(), "ssl")
-    is_kept = issubclass(ssl.SSLContext, genuine)  # gevent's, for clients in greenlets
-    return _copy(ssl, dir(ssl), SSLContext=ssl.SSLContext if is_kept else genuine)
+    kind: Any = ssl.SSLContext  # gevent's is kept, for clients in greenlets; a mock is not
+    is_kept = isinstance(kind, type) and issubclass(kind, genuine)
+    return _copy(ssl, dir(ssl), SSLContext=kind if is_kept else genuine)
 
 
 # --- files
@@ -172,7 +178,15 @@ def _tls() -> Any:
 
 def _operating_system() -> Any:
     module: Any = genericpath  # pyfakefs does not replace its `os`
-    return _copy(module.os, OS.split())
+    os = module.os
+    end = os._exit
+
+    def _exit(status: int) -> None:
+        """End this process with the current os._exit(): coverage replaces it, to save a forked child's figures."""
+        os._exit(status)
+        end(status)
+
+    return _copy(os, OS.split(), _exit=_exit)
 
 
 def _files() -> Any:
@@ -235,6 +249,8 @@ monotonic: Callable[[], float] = _clock()
 wall_clock: Callable[[], float] = partial(_time.clock_gettime, _time.CLOCK_REALTIME)
 """Seconds since 1970, as time.time() counts them."""
 sleep: Callable[[float], None] = _sleep()
+platform: str = sys.platform
+"""The operating system, as sys.platform has it; a plain string, so that type checkers read what is for others, too."""
 
 if not TYPE_CHECKING:
     socket, os, fcntl, threading = _sockets(), _operating_system(), _files(), _threads()
@@ -246,7 +262,8 @@ def is_tls_context(value: Any) -> bool:
     """Return whether a value is an ssl.SSLContext, also if a tool has replaced that class. Imports no ssl."""
     if "ssl" not in sys.modules:
         return False
-    return isinstance(value, (base_of_contexts(), sys.modules["ssl"].SSLContext))
+    kinds = base_of_contexts(), sys.modules["ssl"].SSLContext
+    return isinstance(value, tuple(each for each in kinds if isinstance(each, type)))  # the second may be a mock
 
 
 def __getattr__(name: str) -> Any:

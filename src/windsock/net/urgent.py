@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import struct
-import sys
 from typing import Any, ClassVar
 
 from windsock.net import sockets
-from windsock.net.system import fcntl, socket
+from windsock.net.system import fcntl, platform, socket
 
 __all__ = [
     "DONTWAIT",
@@ -31,7 +30,7 @@ PEEK = int(socket.MSG_PEEK)
 DONTWAIT = int(getattr(socket, "MSG_DONTWAIT", 0))
 MOST_UNREAD = 1024 * 1024
 """More bytes than a Unix socket holds."""
-AT_MARK = 0x8905 if sys.platform == "linux" else 0x40047307
+AT_MARK = 0x8905 if platform == "linux" else 0x40047307
 """SIOCATMARK: whether the next byte is the urgent one."""
 NONE_THERE = (errno.EINVAL, errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOTCONN)
 """Errors of recv(2) with MSG_OOB: no urgent byte, not received yet, or none of this socket."""

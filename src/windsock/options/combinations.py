@@ -37,7 +37,7 @@ class Unsupported(WindsockError):
 def class_for(transport: str, concurrency: str) -> type[servers.BaseServer]:
     """Return the class of the family, such as ThreadingTCPServer.
 
-    Raises UsageError for names that do not exist, Unsupported where the platform lacks fork(2) or AF_UNIX.
+    Raises UsageError for names that do not exist, Unsupported where the platform lacks fork(2), waitid(2) or AF_UNIX.
     """
     if transport not in TRANSPORTS:
         raise UsageError(f"transport={transport!r}: expected one of {', '.join(map(repr, TRANSPORTS))}")
@@ -45,6 +45,8 @@ def class_for(transport: str, concurrency: str) -> type[servers.BaseServer]:
         raise UsageError(f"concurrency={concurrency!r}: expected one of {', '.join(map(repr, CONCURRENCIES))}")
     if concurrency == "forking" and not hasattr(os, "fork"):
         raise Unsupported(f"concurrency={concurrency!r} needs os.fork(), which this platform does not have")
+    if concurrency == "forking" and not hasattr(os, "waitid"):
+        raise Unsupported(f"concurrency={concurrency!r} needs os.waitid(), which Python on macOS has from 3.13 on")
     if concurrency == "forking" and virtual.is_live():
         raise Unsupported(f"concurrency={concurrency!r} needs processes, which a simulated world does not have")
     check_platform(transport)

@@ -13,7 +13,7 @@ from windsock.errors import UsageError, WindsockError
 from windsock.net import addresses, groups, sockets
 from windsock.net.addresses import PrivateSocketPath, is_abstract, is_loopback, show
 from windsock.net.permission import check_allowed
-from windsock.net.system import connect, os, socket, threading
+from windsock.net.system import connect, os, platform, socket, threading
 from windsock.options.class_checks import constructor_of
 from windsock.options.server_options import Resolved
 from windsock.servers import BaseServer, UDPServer
@@ -192,7 +192,7 @@ def can_serve_again(server: Any) -> bool:
     That of datagrams of a class that is not of the family is shut down for good, to wake its loop.
     """
     is_of_use = isinstance(server, BaseServer) or server.socket_type != socket.SOCK_DGRAM
-    return sys.platform == "linux" and server.address_family != AF_UNIX and is_of_use
+    return platform == "linux" and server.address_family != AF_UNIX and is_of_use
 
 
 def take_place(server: Any, copy: socket.socket | None) -> socket.socket | None:

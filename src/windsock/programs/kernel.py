@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from windsock.net.system import os, socket
+from windsock.net.system import os, platform, socket
 from windsock.programs import sock_diag
 
 __all__ = [
@@ -95,7 +95,7 @@ def sockets_of(pid: int) -> set[str]:
 
 def listeners() -> list[ListeningSocket]:
     """Return all sockets that listen or take datagrams."""
-    if sys.platform != "linux":
+    if platform != "linux":
         return []
     try:
         found = [*_asked("tcp", socket.IPPROTO_TCP), *_asked("udp", socket.IPPROTO_UDP)]

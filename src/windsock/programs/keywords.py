@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+from windsock.errors import UsageError
+from windsock.net.system import os
 from windsock.programs.options import ProgramOptions, words_of
 from windsock.programs.readiness import readiness_of
 from windsock.scripts.checks import check_keywords
 
 if TYPE_CHECKING:
-    from windsock.net.system import os
     from windsock.programs.running import RealServer
     from windsock.scripts import Script
 
@@ -62,6 +63,8 @@ class Recipe:
 def options_from(command: Words | Recipe, **keywords: Unpack[ProgramKeywords]) -> ProgramOptions:
     """Return the options. Raises UsageError for invalid values."""
     check_keywords("real_server", keywords, ProgramKeywords)
+    if not hasattr(os, "waitid"):
+        raise UsageError("real_server() needs os.waitid(), which Python on macOS has from 3.13 on")
     words: Any = command
     if isinstance(command, Recipe):
         words, keywords = command.command, command.with_keywords(keywords)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from windsock.net import addresses
-from windsock.net.system import os
+from windsock.net.system import os, platform
 from windsock.programs import kernel
 from windsock.programs.process import Process
 
@@ -18,7 +17,7 @@ def is_of_another_process(process: Process, kind: str, address: Any) -> bool:
 
     On Linux; elsewhere, and where /proc does not say, nothing is sure.
     """
-    if sys.platform != "linux":
+    if platform != "linux":
         return False
     there = [each for each in kernel.listeners() if each.covers(kind, address)]
     exact = [each for each in there if each.address == address] or there

@@ -76,6 +76,10 @@ class DatagramFront:
     def shut(self) -> None:
         """Nothing: a cut line takes datagrams, and loses them."""
 
+    def apply_faults(self) -> None:
+        """Have faults that have come or gone applied. From any thread."""
+        self._relay_loop.refresh()
+
     def refresh(self, now: float) -> None:
         """Do nothing: each client notes it."""
 

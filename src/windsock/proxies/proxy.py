@@ -110,7 +110,7 @@ class FaultProxy(FaultReports, Subject):
         try:
             self._open(listen, termination)
         except BaseException:
-            self._recorder.close()
+            self._discard()
             self._remove_private_path()
             raise
         try:
@@ -137,7 +137,7 @@ class FaultProxy(FaultReports, Subject):
         except BaseException:
             bound.close()
             raise
-        self.fault_set.subscribe(self._relay_loop.refresh)
+        self.fault_set.subscribe(self._front.apply_faults)
         self._is_stopped = False
 
     def _front_of(self, bound: Any, termination: Termination | None) -> StreamFront | DatagramFront:
@@ -237,7 +237,7 @@ class FaultProxy(FaultReports, Subject):
         if self._is_inherited:
             return  # a forked child gave its copies back when it began; all else is the parent's
         self._recorder.stop()
-        self.fault_set.unsubscribe(self._relay_loop.refresh)
+        self.fault_set.unsubscribe(self._front.apply_faults)
         try:
             self._relay_loop.stop(self.timeout)
         finally:

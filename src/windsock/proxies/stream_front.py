@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock.net import sockets
+from windsock.net.callbacks import nothing
 from windsock.net.event_loop import READABLE
 from windsock.net.queue_fillers import ListenerState
 from windsock.net.system import monotonic, socket
@@ -26,6 +27,8 @@ __all__ = ["StreamFront"]
 
 BATCH = 64
 """Connections accepted in a row before others have their turn."""
+LONGEST_SWITCH = 5.0
+"""Seconds that a fault may take to shut or open the listener."""
 FIRST_REST = 0.05
 LONGEST_REST = 1.0
 MOST_PATIENCE = 0.2
@@ -79,6 +82,12 @@ class StreamFront:
         """Leave new connections where they are: the system has accepted them, and there is no answer."""
         self._is_shut = True
         self._unwatch()
+
+    def apply_faults(self) -> None:
+        """Have faults that have come or gone applied; the listener is as they want it on return. From any thread."""
+        self._relay_loop.refresh()
+        if self._admission.listener_state() != self._listener.state:
+            self._relay_loop.event_loop.ask(nothing, LONGEST_SWITCH)
 
     def refresh(self, now: float) -> None:  # noqa: ARG002  # what all members are told
         """Faults have come, gone or changed: be as open as they let us."""

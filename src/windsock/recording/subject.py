@@ -270,6 +270,11 @@ class Subject(AsyncLife):
         """True from its constructor to `stop()`."""
         return not self._is_stopped
 
+    def _discard(self) -> None:
+        """Close the recording of what could not start, and forget it: it has nothing to show."""
+        self._recorder.close()  # or the next fork makes it ready for children
+        _living.discard(self)
+
     @property
     def _is_inherited(self) -> bool:
         """True in a forked child, where it is the parent's."""

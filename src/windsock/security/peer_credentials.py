@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import struct
-import sys
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from windsock.errors import UsageError
-from windsock.net.system import socket
+from windsock.net.system import platform, socket
 
 __all__ = ["PeerCredentials", "PeerCredentialsMixIn"]
 
@@ -60,7 +59,7 @@ class PeerCredentialsMixIn:
         Raises UsageError if the kernel does not report them.
         """
         option = getattr(socket, "SO_PEERCRED", None)
-        if option is None and sys.platform != "darwin":
+        if option is None and platform != "darwin":
             raise UsageError("peer_credentials(): this platform has no SO_PEERCRED")
         if getattr(request, "family", None) != socket.AF_UNIX:
             raise UsageError(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-import sys
 from typing import Any
 
 from windsock.net import addresses, ancillary
 from windsock.net.permission import check_allowed
 from windsock.net.records import SEQPACKET
-from windsock.net.system import os, socket
+from windsock.net.system import os, platform, socket
 from windsock.servers.base import BaseServer
 from windsock.servers.forking import inherited_fds
 from windsock.servers.requests import write_line
@@ -85,7 +84,7 @@ class TCPServer(BaseServer):
             plain: Any = super(socket.socket, listener)
             descriptor, client_address = plain._accept()
             request = self.request_class(plain.family, plain.type, plain.proto, descriptor)
-            if sys.platform != "linux" and listener.gettimeout():
+            if platform != "linux" and listener.gettimeout():
                 request.setblocking(True)
         return request, addresses.plain(client_address)
 
@@ -159,7 +158,7 @@ class UDPServer(TCPServer):
 
 CLOEXEC = int(getattr(socket, "MSG_CMSG_CLOEXEC", 0))
 TRUNCATED = int(socket.MSG_TRUNC)
-RECEIVE_FLAGS = TRUNCATED if sys.platform == "linux" else 0
+RECEIVE_FLAGS = TRUNCATED if platform == "linux" else 0
 """The flag of recvmsg(2) with which Linux returns the real size of a truncated datagram."""
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import StillRunning, UsageError
 from windsock.net.deadlines import is_seconds
-from windsock.net.system import select, socket, threading
+from windsock.net.system import platform, select, socket, threading
 from windsock.net.urgent import pass_mark
 from windsock.net.wakeup import Wakeup
 from windsock.servers.async_handlers import STEPS, is_async
@@ -234,7 +233,7 @@ def check_urgent(server: Any, handler: Any) -> None:
     """Raise UsageError if a handler handles urgent data and this server's connections have none."""
     if not (isinstance(handler, type) and issubclass(handler, UrgentMixIn)):
         return
-    if sys.platform != "linux":
+    if platform != "linux":
         raise _no_urgent_data(handler, "UrgentMixIn needs Linux")
     if (kind := getattr(server, "socket_type", socket.SOCK_STREAM)) != socket.SOCK_STREAM:
         units = "datagrams" if kind == socket.SOCK_DGRAM else "records"

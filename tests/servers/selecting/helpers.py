@@ -6,13 +6,13 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
-from time import monotonic
 from typing import Any
 
 from greenlet import getcurrent
 
 from tests.support.waiting import DEADLINE
 from windsock import servers
+from windsock.net.addresses import PrivateSocketPath
 
 STREAMS: list[Any] = [servers.SelectingTCPServer, servers.SelectingUnixStreamServer]
 DATAGRAMS: list[Any] = [servers.SelectingUDPServer, servers.SelectingUnixDatagramServer]
@@ -22,8 +22,8 @@ DATAGRAMS: list[Any] = [servers.SelectingUDPServer, servers.SelectingUnixDatagra
 def running(server_class: Any, handler: Any, **attributes: Any) -> Iterator[Any]:
     """Serve, without any harness or recording, in a thread of its own."""
     kind: Any = type(server_class.__name__, (server_class,), {**DEFAULTS, "errors": [], **attributes})
-    address = ("127.0.0.1", 0) if kind.address_family == socket.AF_INET else f"\0selecting-{monotonic()}"
-    server = kind(address, handler)
+    private = PrivateSocketPath() if kind.address_family == socket.AF_UNIX else None
+    server = kind(private.path if private else ("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, name="serving")
     thread.start()
     try:
@@ -33,6 +33,8 @@ def running(server_class: Any, handler: Any, **attributes: Any) -> Iterator[Any]
             server.server_close()
         finally:
             thread.join(DEADLINE)
+            if private:
+                private.remove()
             assert not thread.is_alive()
 
 

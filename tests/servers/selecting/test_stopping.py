@@ -11,6 +11,7 @@ import socketserver
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,7 +153,7 @@ def test_a_handler_that_swallows_its_end_and_then_ends_is_not_held_against_it() 
 
 
 @on_every_stream
-def test_a_handler_that_will_not_end_is_named_and_loses_its_connection(kind: Any) -> None:
+def test_a_handler_that_will_not_end_is_named_and_loses_its_connection(kind: Any, tmp_path: Path) -> None:
     class Stubborn(servers.BaseRequestHandler):
         def handle(self) -> None:
             while not self.server.may_end:
@@ -161,7 +162,7 @@ def test_a_handler_that_will_not_end_is_named_and_loses_its_connection(kind: Any
 
     thread: threading.Thread
     server = type("Server", (kind,), {"stop_timeout": 0.5, "may_end": False})(
-        ("127.0.0.1", 0) if kind is servers.SelectingTCPServer else "\0stubborn", Stubborn
+        ("127.0.0.1", 0) if kind is servers.SelectingTCPServer else str(tmp_path / "socket"), Stubborn
     )
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -257,9 +258,9 @@ def test_waiting_for_requests_ends_at_its_deadline_and_names_them(kind: Any) -> 
 
 
 @pytest.mark.parametrize("kind", [*STREAMS, *DATAGRAMS])
-def test_handle_request_sees_one_request_to_its_end(kind: Any) -> None:
+def test_handle_request_sees_one_request_to_its_end(kind: Any, tmp_path: Path) -> None:
     is_stream = kind in STREAMS
-    address = ("127.0.0.1", 0) if kind.address_family == socket.AF_INET else "\0one request"
+    address = ("127.0.0.1", 0) if kind.address_family == socket.AF_INET else str(tmp_path / "socket")
     with kind(address, UpperLines if is_stream else Packet) as server, connect(server) as client:
         client.sendall(b"one\n")
         if is_stream:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 import signal
-import sys
 from typing import Any
 
-from windsock.net.system import os
+from windsock.net.system import os, platform
 
 __all__ = ["end_with_parent", "prepare"]
 
@@ -18,7 +17,7 @@ SIGNAL: int = getattr(signal, "SIGURG", 0)
 @functools.cache
 def prepare() -> Any:
     """Return prctl(2), or None where there is none. Called before a fork: a child should not have to load it."""
-    if sys.platform != "linux":
+    if platform != "linux":
         return None
     try:
         import ctypes

@@ -33,6 +33,8 @@ class Readiness:
         """The events that each descriptor is watched for."""
         self._callbacks: dict[int, Callable[[], object] | None] = {}
         self._nudges: Wakeup | None = None
+        if not self._is_epoll:  # a poll() in progress does not see what is registered meanwhile
+            self._watch_nudges()
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         """Wait for at most `timeout` seconds; return ready descriptors with their events.
@@ -63,10 +65,12 @@ class Readiness:
 
     def nudge(self) -> None:
         """Make `poll()` return; from another thread."""
-        if self._nudges is None:
-            self._nudges = Wakeup()
-            self.register(self._nudges, self._nudges.clear)
-        self._nudges.call()
+        (self._nudges or self._watch_nudges()).call()
+
+    def _watch_nudges(self) -> Wakeup:
+        self._nudges = made = Wakeup()
+        self.register(made, made.clear)
+        return made
 
     # --- the methods of Watch
 
