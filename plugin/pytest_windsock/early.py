@@ -8,9 +8,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
 
-import windsock
+import pytest
 
-__all__ = ["import_captures", "import_windsock"]
+import windsock
+from pytest_windsock import artifacts, crashes, presentation
+from pytest_windsock.fixtures import SCOPED, SHARED
+
+__all__ = ["import_windsock", "prepare"]
 
 PYFAKEFS = {"fs", "fs_class", "fs_module", "fs_session"}
 """Fixtures at whose end the modules are removed from `sys.modules` that were imported during them."""
@@ -32,6 +36,17 @@ def import_windsock(fixtures: Iterable[str]) -> None:
             import_module(name)
 
 
-def import_captures() -> None:
-    """Import what writes the files of tests."""
-    import_module("windsock.captures")
+def prepare(config: pytest.Config, fixtures: Iterable[str]) -> None:
+    """Import what tests with these fixtures need, and begin what lasts for the whole run."""
+    import_windsock(fixtures)
+    if artifacts.artifacts_of(config) is not None or presentation.shows_html(config):
+        import_module("windsock.captures")
+    crashes.begin(config)
+    if SCOPED:
+        from pytest_windsock import checkpoints
+
+        config.pluginmanager.register(checkpoints.Checkpoints(), checkpoints.NAME)
+    if SHARED:
+        from pytest_windsock import shared_programs
+
+        shared_programs.begin(config)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections.abc import Generator
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 
 from pytest_windsock.fixtures import ALL, SCOPED, State
 
-__all__ = ["begin", "conclude", "failed", "monotonic", "part_failed", "passed", "servers_to_show"]
+__all__ = ["begin", "conclude", "failed", "monotonic", "part_failed", "passed", "servers_to_show", "watched"]
 
 monotonic = partial(time.monotonic)
 """The real clock, as in `deadline`, which not every run imports."""
@@ -31,6 +32,19 @@ def begin(item: pytest.Item) -> None:
         from pytest_windsock import hangs
 
         hangs.begin(item)
+
+
+def watched(item: pytest.Item, phase: str) -> Generator[None, object, object]:
+    """Watch over a phase, as the wrapper of its hook: "setup" or "teardown"."""
+    __tracebackhide__ = True
+    begin(item)
+    try:
+        result = yield
+    except BaseException as error:
+        failed(item, error, phase)
+        raise
+    passed(item)
+    return result
 
 
 def passed(item: pytest.Item, phase: str = "") -> None:

@@ -17,7 +17,6 @@ from pytest_windsock import (
     ini_values,
     interrupted,
     phases,
-    presentation,
     reports,
     secrets,
     seeds,
@@ -130,18 +129,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not session.config.option.collectonly and fixtures.are_among(needed) and fixtures.is_supported():
         from pytest_windsock import early
 
-        early.import_windsock(needed)
-        if artifacts.artifacts_of(session.config) is not None or presentation.shows_html(session.config):
-            early.import_captures()
-        crashes.begin(session.config)
-        if fixtures.SCOPED:
-            from pytest_windsock import checkpoints
-
-            session.config.pluginmanager.register(checkpoints.Checkpoints(), checkpoints.NAME)
-        if fixtures.SHARED:
-            from pytest_windsock import shared_programs
-
-            shared_programs.begin(session.config)
+        early.prepare(session.config, needed)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -216,14 +204,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Watch over a setup; say in its failure what its servers had to do with it."""
     __tracebackhide__ = True
-    phases.begin(item)
-    try:
-        result = yield
-    except BaseException as error:
-        phases.failed(item, error, "setup")
-        raise
-    phases.passed(item)
-    return result
+    return (yield from phases.watched(item, "setup"))
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -252,14 +233,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """Watch over a teardown."""
     __tracebackhide__ = True
-    phases.begin(item)
-    try:
-        result = yield
-    except BaseException as error:
-        phases.failed(item, error, "teardown")
-        raise
-    phases.passed(item)
-    return result
+    return (yield from phases.watched(item, "teardown"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -46,6 +46,7 @@ __all__ = [
     "Empty",
     "SimpleQueue",
     "accept",
+    "base_of_contexts",
     "connect",
     "fcntl",
     "is_tls_context",
@@ -156,11 +157,17 @@ def accept(listener: Any) -> tuple[Any, Any]:
     return accepted, address
 
 
-def _tls() -> Any:
+def base_of_contexts() -> Any:
+    """Return the base of all TLS contexts, written in C: tools replace ssl.SSLContext."""
     import _ssl
+
+    return _ssl._SSLContext
+
+
+def _tls() -> Any:
     import ssl
 
-    genuine = _subclass(_ssl._SSLContext, "ssl")  # the base of all contexts: tools replace ssl.SSLContext
+    genuine = _subclass(base_of_contexts(), "ssl")
     kind: Any = ssl.SSLContext  # gevent's is kept, for clients in greenlets; a mock is not
     is_kept = isinstance(kind, type) and issubclass(kind, genuine)
     return _copy(ssl, dir(ssl), SSLContext=kind if is_kept else genuine)
@@ -171,14 +178,15 @@ def _tls() -> Any:
 
 def _operating_system() -> Any:
     module: Any = genericpath  # pyfakefs does not replace its `os`
-    end = module.os._exit
+    os = module.os
+    end = os._exit
 
     def _exit(status: int) -> None:
         """End this process with the current os._exit(): coverage replaces it, to save a forked child's figures."""
-        module.os._exit(status)
+        os._exit(status)
         end(status)
 
-    return _copy(module.os, OS.split(), _exit=_exit)
+    return _copy(os, OS.split(), _exit=_exit)
 
 
 def _files() -> Any:
@@ -254,7 +262,7 @@ def is_tls_context(value: Any) -> bool:
     """Return whether a value is an ssl.SSLContext, also if a tool has replaced that class. Imports no ssl."""
     if "ssl" not in sys.modules:
         return False
-    kinds = sys.modules["_ssl"]._SSLContext, sys.modules["ssl"].SSLContext  # the first is the base of all
+    kinds = base_of_contexts(), sys.modules["ssl"].SSLContext
     return isinstance(value, tuple(each for each in kinds if isinstance(each, type)))  # the second may be a mock
 
 

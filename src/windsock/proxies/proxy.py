@@ -131,12 +131,8 @@ class FaultProxy(FaultReports, Subject):
                 inherited_fds.note_address(self, addresses.plain(bound.name))
             tell = partial(self._recorder.teller(), None)
             self._relay_loop = RelayLoop(f"windsock {self.name} {addresses.show(self.address)}", tell)
-        except BaseException:
-            bound.close()
-            raise
-        self._front = self._front_of(bound, termination)
-        self._relay_loop.event_loop.call(self._front.start)
-        try:
+            self._front = self._front_of(bound, termination)
+            self._relay_loop.event_loop.call(self._front.start)
             self._relay_loop.start()
         except BaseException:
             bound.close()

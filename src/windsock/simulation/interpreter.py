@@ -28,12 +28,14 @@ from typing import Any, NamedTuple
 
 from windsock.options.combinations import Unsupported
 
-__all__ = ["HAS_HANDLES", "Grafts", "Tail", "ThreadNumbers", "check", "forget", "tail_of"]
+__all__ = ["HAS_HANDLES", "Grafts", "Tail", "ThreadHandle", "ThreadNumbers", "check", "forget", "tail_of"]
 
 HAS_HANDLES = hasattr(_thread, "start_joinable_thread")
 """Whether threads are joined by handles (since Python 3.13)."""
 _acquire, _release = _thread.LockType.acquire, _thread.LockType.release
-_join = _thread._ThreadHandle.join if HAS_HANDLES else None  # type: ignore[attr-defined]
+ThreadHandle: Any = getattr(_thread, "_ThreadHandle", None)
+"""The class of such handles."""
+_join = ThreadHandle.join if HAS_HANDLES else None
 
 
 def members_of(class_: type) -> dict[str, Any]:
@@ -115,10 +117,11 @@ class ThreadNumbers:
 
     def _hash(self) -> Callable[[Any], int]:
         def number_of(thread: Any) -> int:
-            if "_number_in_world" not in vars(thread):
-                is_new = thread._ident is None
-                thread._number_in_world = next(self._hashes) if is_new else object.__hash__(thread)
-            return int(thread._number_in_world)
+            known = vars(thread)
+            if "_number_in_world" not in known:
+                is_new = thread.ident is None
+                known["_number_in_world"] = next(self._hashes) if is_new else object.__hash__(thread)
+            return int(known["_number_in_world"])
 
         return number_of
 

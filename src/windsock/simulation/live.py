@@ -3,17 +3,60 @@
 from __future__ import annotations
 
 from _thread import get_ident
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from windsock.simulation.files import Files
     from windsock.simulation.tasks import Task
-    from windsock.simulation.world import World
 
-__all__ = ["current", "leave", "set_world", "tasks", "world"]
+__all__ = ["LiveWorld", "current", "leave", "set_world", "tasks", "world"]
 
 tasks: dict[int, Task] = {}
 """The tasks of the live world by the identifiers of their threads. The dictionary stays the same."""
-_live: list[World] = []
+
+
+class Turns(Protocol):
+    """The baton of a world, as locks know it."""
+
+    holders: dict[int, str]
+    """The names of the threads that took each lock last."""
+    waiters: dict[int, list[Task]]
+    """The tasks that wait, by what they wait for."""
+
+    def notify(self, key: int) -> None:
+        """Wake the tasks that wait on a key."""
+        ...
+
+    def notify_from_outside(self, key: int) -> None:
+        """Wake the tasks that wait on a key, from a thread that is not of the world."""
+        ...
+
+
+class RandomBytes(Protocol):
+    """The random bytes of a world."""
+
+    def bytes(self, size: int) -> bytes:
+        """Return the next ones."""
+        ...
+
+
+class LiveWorld(Protocol):
+    """A world, as the stand-ins for functions and methods know it."""
+
+    files: Files
+
+    @property
+    def baton(self) -> Turns:
+        """What its threads take turns by."""
+        ...
+
+    @property
+    def randomness(self) -> RandomBytes:
+        """Where its random bytes come from."""
+        ...
+
+
+_live: list[LiveWorld] = []
 
 
 def current() -> Task | None:
@@ -21,12 +64,12 @@ def current() -> Task | None:
     return tasks.get(get_ident())
 
 
-def world() -> World | None:
+def world() -> LiveWorld | None:
     """Return the live world."""
     return _live[0] if _live else None
 
 
-def set_world(new: World) -> None:
+def set_world(new: LiveWorld) -> None:
     """Make a world the live one."""
     _live[:] = [new]
 

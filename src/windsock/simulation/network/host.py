@@ -3,41 +3,53 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from windsock.net.system import socket
 from windsock.simulation.network.addresses import IPEndpoint, endpoint_from, is_any
 from windsock.simulation.network.failure import failure
+from windsock.simulation.network.host_ports import HostPorts
 from windsock.simulation.network.kinds import new_socket
 from windsock.simulation.network.links.route import HostRoute
-from windsock.simulation.network.ports import PortClaim, Ports
-from windsock.simulation.network.tcp.connection import TCPConnection
-from windsock.simulation.network.tcp.listener import TCPListener
 from windsock.simulation.network.unix.socket import UnixSocket
 
 if TYPE_CHECKING:
-    from windsock.simulation.network.network import Network
+    from windsock.simulation.network.links.links import Links
     from windsock.simulation.network.simulated_socket import SimulatedSocket
-    from windsock.simulation.network.udp_socket import UDPSocket
+    from windsock.simulation.network.unix.names import UnixNames
 
 __all__ = ["Host"]
 
 LOOPBACK: dict[int, str] = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 
 
+class HostNetwork(Protocol):
+    """A network, as its hosts know it."""
+
+    links: Links
+    """The links between hosts."""
+    unix_names: UnixNames
+    """The names of Unix sockets."""
+
+    def host_at(self, ip: str) -> Host:
+        """Return the host that has an address. Raises OSError (ENETUNREACH) if none has."""
+        ...
+
+    def ip_of(self, name: str, family: int) -> str:
+        """Return the address of a name for a family. Raises gaierror (EAI_NONAME) if no host has the name."""
+        ...
+
+
 class Host:
     """A host with the addresses 127.0.0.1 and ::1, and those by which other hosts reach it."""
 
-    def __init__(self, network: Network, name: str, addresses: tuple[str, ...]) -> None:
-        self.network = network
+    def __init__(self, network: HostNetwork, name: str, addresses: tuple[str, ...]) -> None:
+        self._network = network
         self.name = name
         self.addresses = addresses
         """The addresses by which other hosts reach it: one of IPv4, one of IPv6."""
-        self.tcp_ports: Ports[TCPListener | None] = Ports()
-        self.udp_ports: Ports[UDPSocket] = Ports()
-        self.abstract_names: dict[Hashable, UnixSocket] = {}
-        """The Unix sockets with names that are not in the file system."""
+        self.ports = HostPorts()
+        self.unix_names = network.unix_names
 
     def __repr__(self) -> str:
         return f"<Host {self.name} {' '.join(self.addresses)}>"
@@ -57,7 +69,7 @@ class Host:
 
     def endpoint(self, family: int, address: Any, call: str) -> IPEndpoint:
         """Return the endpoint for an address that was passed to a socket's method."""
-        return endpoint_from(family, address, call, self.network.ip_of)
+        return endpoint_from(family, address, call, self._network.ip_of)
 
     # --- addresses
 
@@ -79,23 +91,9 @@ class Host:
 
         Raises OSError (ENETUNREACH) if no host has the address.
         """
-        target = self if self.is_own(ip) else self.network.host_at(ip)
+        target = self if self.is_own(ip) else self._network.host_at(ip)
         source = ip if target is self else next(each for each in self.addresses if (":" in each) == (":" in ip))
         if ip.startswith("127."):
             source = LOOPBACK[socket.AF_INET]
-        return HostRoute(self, target, source if is_any(bound) else bound)
-
-    # --- connections that arrive
-
-    def listener(self, endpoint: IPEndpoint) -> TCPListener | None:
-        """Return the listener of an endpoint, or None."""
-        return next((each.owner for each in self.tcp_ports.covering(endpoint) if each.owner is not None), None)
-
-    def embryo(self, listener: TCPListener, client: TCPConnection) -> TCPConnection:
-        """Return this host's end of a connection that a client asks for; it keeps the port taken while it lasts."""
-        child = TCPConnection(listener.options.copy(), client.remote, client.local)
-        family = socket.AF_INET6 if ":" in child.local.ip else socket.AF_INET
-        claim: PortClaim[TCPListener | None] = PortClaim(family, child.local, child.options, None)
-        self.tcp_ports.share(claim)
-        child.on_over = lambda: self.tcp_ports.remove(claim)
-        return child
+        ends = (self.name, target.name)
+        return HostRoute(self._network.links, ends, target.ports, source if is_any(bound) else bound)

@@ -15,7 +15,7 @@ from windsock.simulation.network.unix.datagram_socket import UnixDatagramSocket
 from windsock.simulation.network.unix.stream_socket import UnixStreamSocket
 
 if TYPE_CHECKING:
-    from windsock.simulation.network.host import Host
+    from windsock.simulation.network.socket_host import SocketHost
 
 __all__ = ["new_socket"]
 
@@ -26,7 +26,7 @@ PROTOCOLS: dict[int, tuple[int, int]] = {
 """The protocols of the Internet families by type."""
 
 
-def new_socket(host: Host, family: int, kind: int, proto: int) -> SimulatedSocket:
+def new_socket(host: SocketHost, family: int, kind: int, proto: int) -> SimulatedSocket:
     """Return a new socket. Raises OSError (EAFNOSUPPORT, ESOCKTNOSUPPORT, EPROTONOSUPPORT)."""
     if family == socket.AF_UNIX:
         return _unix(host, kind, proto)
@@ -36,11 +36,11 @@ def new_socket(host: Host, family: int, kind: int, proto: int) -> SimulatedSocke
         raise failure(errno.ESOCKTNOSUPPORT)
     if proto not in PROTOCOLS[kind]:
         raise failure(errno.EPROTONOSUPPORT)
-    made: Callable[[Host, int], SimulatedSocket] = TCPSocket if kind == socket.SOCK_STREAM else UDPSocket
+    made: Callable[[SocketHost, int], SimulatedSocket] = TCPSocket if kind == socket.SOCK_STREAM else UDPSocket
     return made(host, family)
 
 
-def _unix(host: Host, kind: int, proto: int) -> SimulatedSocket:
+def _unix(host: SocketHost, kind: int, proto: int) -> SimulatedSocket:
     if proto:
         raise failure(errno.EPROTONOSUPPORT)
     if kind == socket.SOCK_DGRAM:

@@ -10,7 +10,8 @@ from windsock.errors import UsageError
 from windsock.net.system import socket
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.host import LOOPBACK, Host
-from windsock.simulation.network.links.link import Link, LinkDirection
+from windsock.simulation.network.links.link import Link
+from windsock.simulation.network.links.links import Links
 from windsock.simulation.network.simulated_socket import SimulatedSocket
 from windsock.simulation.network.timers import Timers
 from windsock.simulation.network.unix.files import FilesInMemory, SocketFiles
@@ -28,11 +29,9 @@ class Network:
     """
 
     def __init__(self, timers: Timers, files: SocketFiles | None = None, *, seed: int = 0) -> None:
-        self.timers = timers
-        self._seed = seed
+        self.links = Links(timers, seed)
         self.unix_names = UnixNames(FilesInMemory() if files is None else files)
         self._hosts: dict[str, Host] = {}
-        self._links: dict[frozenset[str], tuple[str, Link]] = {}
         self.localhost = self.host("localhost")
 
     def host(self, name: str) -> Host:
@@ -83,18 +82,7 @@ class Network:
 
     def link(self, first: Host, second: Host) -> Link:
         """Return the link between two hosts, or of a host to itself."""
-        return self._link(first, second)[1]
-
-    def road(self, source: Host, target: Host) -> LinkDirection:
-        """Return the direction of the link from one host to another."""
-        first, link = self._link(source, target)
-        return link.directions[source.name != first]
-
-    def _link(self, first: Host, second: Host) -> tuple[str, Link]:
-        key = frozenset((first.name, second.name))
-        if key not in self._links:
-            self._links[key] = (first.name, Link(self.timers, self._seed))
-        return self._links[key]
+        return self.links.between(first.name, second.name)
 
 
 def key_of(name: str) -> str:

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from windsock.net.system import socket
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.socket_options import SocketOptions
-
-if TYPE_CHECKING:
-    from windsock.simulation.network.host import Host
 
 __all__ = ["Ancillary", "Message", "SimulatedSocket"]
 
@@ -27,10 +24,7 @@ Message: TypeAlias = "tuple[bytes, Ancillary, int, Any]"
 class SimulatedSocket:
     """One socket of a host. Subclasses are the protocols."""
 
-    def __init__(
-        self, host: Host, family: int, kind: int, proto: int = 0, options: SocketOptions | None = None
-    ) -> None:
-        self.host = host
+    def __init__(self, family: int, kind: int, proto: int = 0, options: SocketOptions | None = None) -> None:
         self.family = family
         self.type = kind
         self.proto = proto

@@ -17,8 +17,9 @@ from windsock.simulation.network.ports import PortClaim
 from windsock.simulation.network.simulated_socket import Message, SimulatedSocket
 
 if TYPE_CHECKING:
-    from windsock.simulation.network.host import Host
+    from windsock.simulation.network.host_ports import DatagramReceiver
     from windsock.simulation.network.links.route import HostRoute
+    from windsock.simulation.network.socket_host import SocketHost
 
 __all__ = ["UDPSocket"]
 
@@ -29,9 +30,10 @@ LARGEST: dict[int, int] = {socket.AF_INET: 65_507, socket.AF_INET6: 65_527}
 class UDPSocket(SimulatedSocket):
     """A UDP socket. A connected one receives from its peer only, and is told that nothing receives there."""
 
-    def __init__(self, host: Host, family: int) -> None:
-        super().__init__(host, family, socket.SOCK_DGRAM, socket.IPPROTO_UDP)
-        self._claim: PortClaim[UDPSocket] | None = None
+    def __init__(self, host: SocketHost, family: int) -> None:
+        super().__init__(family, socket.SOCK_DGRAM, socket.IPPROTO_UDP)
+        self._host = host
+        self._claim: PortClaim[DatagramReceiver] | None = None
         self._peer: IPEndpoint | None = None
         self._bound_ip = ANY[self.family]
         self._queue = DatagramQueue()
@@ -42,26 +44,26 @@ class UDPSocket(SimulatedSocket):
 
     def bind(self, address: Any) -> None:
         """Take a local address. Raises OSError: EADDRINUSE, EADDRNOTAVAIL, EINVAL if bound already."""
-        endpoint = self.host.endpoint(self.family, address, "bind")
+        endpoint = self._host.endpoint(self.family, address, "bind")
         if self._claim is not None:
             raise failure(errno.EINVAL)
         self._claim_port(endpoint)
         self._bound_ip = endpoint.ip
 
-    def _claim_port(self, endpoint: IPEndpoint) -> PortClaim[UDPSocket]:
-        self.host.check_local(endpoint.ip)
-        claim = PortClaim(self.family, endpoint, self.options, self)
-        self.host.udp_ports.add(claim)
+    def _claim_port(self, endpoint: IPEndpoint) -> PortClaim[DatagramReceiver]:
+        self._host.check_local(endpoint.ip)
+        claim: PortClaim[DatagramReceiver] = PortClaim(self.family, endpoint, self.options, self)
+        self._host.ports.udp.add(claim)
         self._claim = claim
         return claim
 
-    def _own_claim(self) -> PortClaim[UDPSocket]:
+    def _own_claim(self) -> PortClaim[DatagramReceiver]:
         return self._claim or self._claim_port(IPEndpoint(ANY[self.family], 0))
 
     def connect(self, address: Any) -> None:
         """Set the peer: the default target, and the only sender that is received from."""
-        peer = self._target(self.host.endpoint(self.family, address, "connect"))
-        route = self.host.route(peer.ip, self._bound_ip)
+        peer = self._target(self._host.endpoint(self.family, address, "connect"))
+        route = self._host.route(peer.ip, self._bound_ip)
         claim = self._own_claim()
         claim.endpoint = claim.endpoint._replace(ip=route.source)
         self._peer = peer
@@ -80,7 +82,7 @@ class UDPSocket(SimulatedSocket):
         """Return the endpoint that an address means: all addresses stand for the loopback one."""
         if endpoint.ip == BROADCAST and not self.options.get(socket.SOL_SOCKET, socket.SO_BROADCAST):
             raise failure(errno.EACCES)
-        return endpoint._replace(ip=self.host.loopback(self.family)) if is_any(endpoint.ip) else endpoint
+        return endpoint._replace(ip=self._host.loopback(self.family)) if is_any(endpoint.ip) else endpoint
 
     def getsockname(self) -> Any:
         """Return the local address; zeros if there is none."""
@@ -101,7 +103,7 @@ class UDPSocket(SimulatedSocket):
             raise failure(errno.EOPNOTSUPP)
         target = self._peer
         if address is not None:
-            target = self._target(self.host.endpoint(self.family, address, "sendto"))
+            target = self._target(self._host.endpoint(self.family, address, "sendto"))
         if target is None:
             raise failure(errno.EDESTADDRREQ)
         if not target.port:
@@ -119,7 +121,7 @@ class UDPSocket(SimulatedSocket):
             raise failure(errno.EMSGSIZE)
 
     def _send(self, data: bytes, target: IPEndpoint) -> None:
-        route = self.host.route(target.ip, self._bound_ip)
+        route = self._host.route(target.ip, self._bound_ip)
         sender = IPEndpoint(route.source, self._own_claim().endpoint.port)
         passage = route.passage(sender, target)
         if passage is None:
@@ -132,10 +134,8 @@ class UDPSocket(SimulatedSocket):
         )
 
     def _forward(self, data: bytes, route: HostRoute, sender: IPEndpoint, target: IPEndpoint) -> None:
-        ports = route.target.udp_ports
-
         def deliver() -> None:
-            receiver = next((each.owner for each in ports.covering(target) if each.owner.receives_from(sender)), None)
+            receiver = route.ports.receiver(target, sender)
             if receiver is None:
                 self._refused(target, errno.ECONNREFUSED)
             else:
@@ -188,7 +188,7 @@ class UDPSocket(SimulatedSocket):
     def _release(self) -> None:
         claim, self._claim = self._claim, None
         if claim is not None:
-            self.host.udp_ports.remove(claim)
+            self._host.ports.udp.remove(claim)
 
     # --- what there is
 

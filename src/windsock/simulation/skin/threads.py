@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from windsock.simulation.interpreter import HAS_HANDLES
+from windsock.simulation.interpreter import HAS_HANDLES, ThreadHandle
 from windsock.simulation.live import current
 from windsock.simulation.skin.locks import wait
 from windsock.simulation.tasks import Task
@@ -36,7 +36,7 @@ def start_joinable_thread(function: Callable[[], Any], handle: Any = None, daemo
     task = current()
     if task is None:
         return _start_joinable(function, handle=handle, daemon=daemon)
-    handle = _thread._ThreadHandle() if handle is None else handle  # type: ignore[attr-defined]
+    handle = ThreadHandle() if handle is None else handle
     return _begin(task, _name(function), handle, function, partial(_start_handle, handle))
 
 
@@ -77,6 +77,6 @@ def join(self: Any, timeout: float | None = None) -> Any:
 METHODS: dict[tuple[Any, str], Any] = {}
 NAMES: dict[Any, Any] = {_start: start_new_thread}
 if HAS_HANDLES:
-    _join = _thread._ThreadHandle.join  # type: ignore[attr-defined]
-    METHODS[_thread._ThreadHandle, "join"] = join  # type: ignore[attr-defined]
+    _join = ThreadHandle.join
+    METHODS[ThreadHandle, "join"] = join
     NAMES[_start_joinable] = start_joinable_thread

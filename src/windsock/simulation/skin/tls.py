@@ -6,14 +6,15 @@ import _ssl
 from collections.abc import Callable
 from typing import Any
 
+from windsock.net.system import base_of_contexts
 from windsock.simulation.skin import transfers
 from windsock.simulation.skin.handles import SocketHandle, handles
 
 __all__ = ["METHODS"]
 
 CHUNK = 65536
-_wrap_socket: Any = _ssl._SSLContext._wrap_socket  # type: ignore[attr-defined]
-_wrap_bio: Any = _ssl._SSLContext._wrap_bio  # type: ignore[attr-defined]
+Context = base_of_contexts()
+_wrap_socket, _wrap_bio = Context._wrap_socket, Context._wrap_bio
 OWN = ("_handle", "_incoming", "_outgoing", "_tls", "_unsent", "_sock")
 
 
@@ -117,4 +118,4 @@ def wrap_socket(
     return SocketSession(handle.reference, handle, tls, incoming, outgoing)
 
 
-METHODS: dict[tuple[Any, str], Any] = {(_ssl._SSLContext, "_wrap_socket"): wrap_socket}
+METHODS: dict[tuple[Any, str], Any] = {(Context, "_wrap_socket"): wrap_socket}

@@ -13,8 +13,9 @@ from windsock.simulation.network.tcp.listener import TCPListener
 from windsock.simulation.network.tcp.states import TCPState
 
 if TYPE_CHECKING:
-    from windsock.simulation.network.host import Host
+    from windsock.simulation.network.host_ports import HostPorts
     from windsock.simulation.network.links.link import Link
+    from windsock.simulation.network.timers import Timers
 
 __all__ = ["Handshake"]
 
@@ -29,15 +30,18 @@ AT_ONCE = LinkDirection()
 class Handshake:
     """Connects one socket to a port of a host, at once if nothing takes time and the queue has room."""
 
-    def __init__(self, connection: TCPConnection, host: Host, wires: tuple[Wire, Wire], link: Link) -> None:
+    def __init__(
+        self, connection: TCPConnection, ports: HostPorts, wires: tuple[Wire, Wire], link: Link, timers: Timers
+    ) -> None:
         self._connection = connection
-        self._host = host
+        self._ports = ports
         self._there, self._back = wires
         self._link = link
+        self._timers = timers
 
     def start(self) -> None:
         """Send the first SYN."""
-        self._attempt(self._host.network.timers.now(), iter((*REPEATS, GIVE_UP)))
+        self._attempt(self._timers.now(), iter((*REPEATS, GIVE_UP)))
 
     def _is_pending(self) -> bool:
         return self._connection.state is TCPState.SYN_SENT
@@ -48,7 +52,7 @@ class Handshake:
         if self._is_pending():
             seconds = next(repeats)
             again = self._give_up if seconds == GIVE_UP else lambda: self._attempt(began, repeats)
-            self._host.network.timers.call_at(began + seconds, lambda: self._is_pending() and again())
+            self._timers.call_at(began + seconds, lambda: self._is_pending() and again())
 
     def _give_up(self) -> None:
         self._connection.fail(errno.ETIMEDOUT)
@@ -56,11 +60,11 @@ class Handshake:
     def _arrive(self) -> None:
         if not self._is_pending():
             return
-        listener = self._host.listener(self._connection.remote)
+        listener = self._ports.listener(self._connection.remote)
         if listener is None:
             self._back.carry(0, self._connection.arrive_reset)
         elif not listener.is_full():
-            child = self._host.embryo(listener, self._connection)
+            child = self._ports.embryo(listener, self._connection)
             self._back.carry(0, lambda: self._answered(listener, child))
 
     def _answered(self, listener: TCPListener, child: TCPConnection) -> None:
@@ -79,6 +83,6 @@ class Handshake:
             return
         box.up.join(client, child, self._there)
         box.down.join(child, client, self._back)
-        child.establish(Wire(self._host.network.timers, AT_ONCE), box.down)
-        client.establish(Wire(self._host.network.timers, AT_ONCE), box.up)
+        child.establish(Wire(self._timers, AT_ONCE), box.down)
+        client.establish(Wire(self._timers, AT_ONCE), box.up)
         box.start()

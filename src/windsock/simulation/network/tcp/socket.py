@@ -18,7 +18,7 @@ from windsock.simulation.network.tcp.listener import TCPListener
 from windsock.simulation.network.tcp.states import TCPState
 
 if TYPE_CHECKING:
-    from windsock.simulation.network.host import Host
+    from windsock.simulation.network.socket_host import SocketHost
 
 __all__ = ["TCPSocket"]
 
@@ -26,9 +26,10 @@ __all__ = ["TCPSocket"]
 class TCPSocket(SimulatedSocket):
     """A TCP socket. An accepted one has its connection from the start."""
 
-    def __init__(self, host: Host, family: int, connection: TCPConnection | None = None) -> None:
+    def __init__(self, host: SocketHost, family: int, connection: TCPConnection | None = None) -> None:
         options = None if connection is None else connection.options
-        super().__init__(host, family, socket.SOCK_STREAM, socket.IPPROTO_TCP, options)
+        super().__init__(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, options)
+        self._host = host
         self._connection = connection
         self._listener: TCPListener | None = None
         self._claim: PortClaim[TCPListener | None] | None = None
@@ -42,15 +43,15 @@ class TCPSocket(SimulatedSocket):
 
     def bind(self, address: Any) -> None:
         """Take a local address. Raises OSError: EADDRINUSE, EADDRNOTAVAIL, EINVAL if bound already."""
-        endpoint = self.host.endpoint(self.family, address, "bind")
+        endpoint = self._host.endpoint(self.family, address, "bind")
         if self._claim is not None or self._connection is not None:
             raise failure(errno.EINVAL)
         self._claim_port(endpoint)
 
     def _claim_port(self, endpoint: IPEndpoint) -> None:
-        self.host.check_local(endpoint.ip)
+        self._host.check_local(endpoint.ip)
         claim: PortClaim[TCPListener | None] = PortClaim(self.family, endpoint, self.options, None)
-        self.host.tcp_ports.add(claim)
+        self._host.ports.tcp.add(claim)
         self._claim = claim
         self._name = claim.endpoint
 
@@ -81,7 +82,7 @@ class TCPSocket(SimulatedSocket):
         if self._claim is None:
             self._claim_port(IPEndpoint(ANY[self.family], 0))
         assert self._claim is not None
-        if self.host.tcp_ports.is_taken(self._claim):
+        if self._host.ports.tcp.is_taken(self._claim):
             raise failure(errno.EADDRINUSE)
         self._claim.is_shareable = False
         self._claim.owner = self._listener = TCPListener(self.options, max(0, backlog), self.changed)
@@ -94,7 +95,7 @@ class TCPSocket(SimulatedSocket):
         connection = self._listener.take()
         if connection is None:
             raise failure(errno.EAGAIN)
-        accepted = TCPSocket(self.host, self.family, connection)
+        accepted = TCPSocket(self._host, self.family, connection)
         self.changed()
         return accepted, shown(self.family, connection.remote)
 
@@ -102,18 +103,18 @@ class TCPSocket(SimulatedSocket):
 
     def connect(self, address: Any) -> None:
         """Begin to connect (EINPROGRESS), or return the result of having begun."""
-        remote = self.host.endpoint(self.family, address, "connect")
+        remote = self._host.endpoint(self.family, address, "connect")
         if self._is_connecting:
             self._finish_connecting()
             return
         if self._connection is not None or self._listener is not None:
             raise failure(errno.EISCONN)
-        self._begin(remote if not is_any(remote.ip) else remote._replace(ip=self.host.loopback(self.family)))
+        self._begin(remote if not is_any(remote.ip) else remote._replace(ip=self._host.loopback(self.family)))
         raise failure(errno.EINPROGRESS)
 
     def _begin(self, remote: IPEndpoint) -> None:
         bound = IPEndpoint(ANY[self.family], 0) if self._claim is None else self._claim.endpoint
-        route = self.host.route(remote.ip, bound.ip)
+        route = self._host.route(remote.ip, bound.ip)
         if self._claim is None:
             self._claim_port(IPEndpoint(route.source, 0))
         assert self._claim is not None
@@ -162,7 +163,7 @@ class TCPSocket(SimulatedSocket):
     def _release(self) -> None:
         claim, self._claim = self._claim, None
         if claim is not None:
-            self.host.tcp_ports.remove(claim)
+            self._host.ports.tcp.remove(claim)
 
     # --- calls of a connection
 

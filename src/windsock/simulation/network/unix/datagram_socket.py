@@ -15,7 +15,7 @@ from windsock.simulation.network.simulated_socket import Message
 from windsock.simulation.network.unix.socket import UnixSocket
 
 if TYPE_CHECKING:
-    from windsock.simulation.network.host import Host
+    from windsock.simulation.network.socket_host import SocketHost
 
 __all__ = ["UnixDatagramSocket"]
 
@@ -26,7 +26,7 @@ MOST_WAITING = 10
 class UnixDatagramSocket(UnixSocket):
     """A Unix datagram socket. Nothing is lost: a sender has to wait for its receiver."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: SocketHost) -> None:
         super().__init__(host, socket.SOCK_DGRAM)
         self._peer: UnixDatagramSocket | None = None
         self._queue = DatagramQueue()
@@ -161,7 +161,7 @@ class UnixDatagramSocket(UnixSocket):
     def close(self) -> None:
         """Close the socket, and drop what was not read."""
         self.is_closed = True
-        self.host.network.unix_names.remove(self.host, self)
+        self.host.unix_names.remove(self)
         self._queue.clear()
         self._wake()
         self.changed()

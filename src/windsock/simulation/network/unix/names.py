@@ -5,48 +5,49 @@ from __future__ import annotations
 import errno
 from collections.abc import Hashable
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.unix.files import SocketFiles
 
 if TYPE_CHECKING:
-    from windsock.simulation.network.host import Host
-    from windsock.simulation.network.unix.socket import Name, UnixSocket
+    from windsock.simulation.network.simulated_socket import SimulatedSocket
 
-__all__ = ["UnixNames"]
+__all__ = ["Name", "UnixNames"]
+
+Name: TypeAlias = "str | bytes"
+"""A path, or the bytes of an abstract name, the first of which is zero. "" is no name."""
 
 
 class UnixNames:
-    """Which socket has which name."""
+    """Which socket has which name: by the key of its file, or by its host's name and its abstract name."""
 
     def __init__(self, files: SocketFiles) -> None:
         self._files = files
-        self._by_file: dict[Hashable, UnixSocket] = {}
+        self._owners: dict[Hashable, SimulatedSocket] = {}
         self._numbers = count(1)
 
-    def add(self, host: Host, name: Name, owner: UnixSocket) -> Name:
+    def add(self, host: str, name: Name, owner: SimulatedSocket) -> Name:
         """Give a name to a socket, or an abstract one in place of ""; return it. Raises OSError (EADDRINUSE, ...)."""
         if isinstance(name, str) and name:
-            self._by_file[self._files.create(name)] = owner
+            self._owners[self._files.create(name)] = owner
             return name
-        key = name or b"\0%05x" % next(self._numbers)
-        if key in host.abstract_names:
+        abstract = name or b"\0%05x" % next(self._numbers)
+        if (host, abstract) in self._owners:
             raise failure(errno.EADDRINUSE)
-        host.abstract_names[key] = owner
-        return key
+        self._owners[host, abstract] = owner
+        return abstract
 
-    def find(self, host: Host, name: Name) -> UnixSocket:
+    def find(self, host: str, name: Name) -> SimulatedSocket:
         """Return the open socket of a name. Raises OSError: ENOENT, ECONNREFUSED, EINVAL for ""."""
         if not name:
             raise failure(errno.EINVAL)
-        found = self._by_file.get(self._files.find(name)) if isinstance(name, str) else host.abstract_names.get(name)
+        found = self._owners.get(self._files.find(name) if isinstance(name, str) else (host, name))
         if found is None:
             raise failure(errno.ECONNREFUSED)
         return found
 
-    def remove(self, host: Host, owner: UnixSocket) -> None:
+    def remove(self, owner: SimulatedSocket) -> None:
         """Forget the names of a socket that is closed."""
-        for names in (self._by_file, host.abstract_names):
-            for key in [key for key, value in names.items() if value is owner]:
-                del names[key]
+        for key in [key for key, value in self._owners.items() if value is owner]:
+            del self._owners[key]

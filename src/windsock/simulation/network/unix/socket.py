@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import errno
 import struct
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from windsock.net.system import os, socket
 from windsock.simulation.network.failure import failure
 from windsock.simulation.network.simulated_socket import SimulatedSocket
+from windsock.simulation.network.unix.names import Name
 
 if TYPE_CHECKING:
-    from windsock.simulation.network.host import Host
+    from windsock.simulation.network.socket_host import SocketHost
 
-__all__ = ["Name", "UnixSocket"]
-
-Name: TypeAlias = "str | bytes"
-"""A path, or the bytes of an abstract name, the first of which is zero. "" is no name."""
+__all__ = ["UnixSocket"]
 
 LONGEST = 108
 """The most bytes of a name."""
@@ -26,8 +24,9 @@ CREDENTIALS = struct.Struct("3i")
 class UnixSocket(SimulatedSocket):
     """A Unix socket. It is found by its name while it is open; a file that it has created stays."""
 
-    def __init__(self, host: Host, kind: int) -> None:
-        super().__init__(host, socket.AF_UNIX, kind)
+    def __init__(self, host: SocketHost, kind: int) -> None:
+        super().__init__(socket.AF_UNIX, kind)
+        self.host = host
         self.name: Name = ""
         self.error = 0
         self.shut = 0
@@ -44,11 +43,11 @@ class UnixSocket(SimulatedSocket):
         name = name_from(address, "bind")
         if self.name:
             raise failure(errno.EINVAL)
-        self.name = self.host.network.unix_names.add(self.host, name, self)
+        self.name = self.host.unix_names.add(self.host.name, name, self)
 
-    def find(self, address: Any) -> UnixSocket:
+    def find(self, address: Any) -> SimulatedSocket:
         """Return the socket of a name. Raises OSError: ENOENT, ECONNREFUSED, EPROTOTYPE."""
-        found = self.host.network.unix_names.find(self.host, name_from(address, "connect"))
+        found = self.host.unix_names.find(self.host.name, name_from(address, "connect"))
         if found.type != self.type:
             raise failure(errno.EPROTOTYPE)
         return found

@@ -18,7 +18,7 @@ from windsock.simulation.network.unix.inbox import UnixInbox
 from windsock.simulation.network.unix.socket import UnixSocket
 
 if TYPE_CHECKING:
-    from windsock.simulation.network.host import Host
+    from windsock.simulation.network.socket_host import SocketHost
 
 __all__ = ["UnixStreamSocket"]
 
@@ -26,7 +26,7 @@ __all__ = ["UnixStreamSocket"]
 class UnixStreamSocket(UnixSocket):
     """A Unix socket that connects or listens. What it sends is at its peer at once."""
 
-    def __init__(self, host: Host, kind: int) -> None:
+    def __init__(self, host: SocketHost, kind: int) -> None:
         super().__init__(host, kind)
         self._peer: UnixStreamSocket | None = None
         self._inbox: UnixInbox | DatagramQueue = UnixInbox() if kind == socket.SOCK_STREAM else DatagramQueue()
@@ -205,7 +205,7 @@ class UnixStreamSocket(UnixSocket):
         if self.is_closed:
             return
         self.is_closed = True
-        self.host.network.unix_names.remove(self.host, self)
+        self.host.unix_names.remove(self)
         if self._peer is not None:
             self._peer.shut_by_peer(BOTH, errno.ECONNRESET if self._inbox else 0)
         while self._queue:
