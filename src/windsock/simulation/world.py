@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from windsock.errors import StillRunning, UsageError
+from windsock.faults.options import plans_from
 from windsock.net import virtual
 from windsock.simulation import interpreter, live, pinning, skin
 from windsock.simulation.baton import Baton
@@ -21,6 +22,9 @@ from windsock.simulation.schedule import Schedule
 from windsock.simulation.skin.randomness import Randomness
 from windsock.simulation.socket_files import RealFiles
 from windsock.simulation.tasks import Task
+
+if TYPE_CHECKING:
+    from windsock.faults import FaultHandle
 
 __all__ = ["World", "simulated"]
 
@@ -51,6 +55,11 @@ class World:
     def now(self) -> float:
         """Virtual seconds since the world began."""
         return self.schedule.seconds
+
+    @property
+    def fault_handles(self) -> tuple[FaultHandle, ...]:
+        """The handles of all faults that were ever installed on a link of the world."""
+        return self.network.links.fault_handles
 
     @property
     def trace(self) -> list[tuple[float, str]]:
@@ -132,10 +141,14 @@ class World:
 
 
 @contextmanager
-def simulated(*, seed: int | None = None, most_steps: int = 1_000_000, trace: bool = False) -> Iterator[World]:
+def simulated(
+    *, seed: int | None = None, faults: Iterable[Any] = (), most_steps: int = 1_000_000, trace: bool = False
+) -> Iterator[World]:
     """Run a block in a simulated world: its sockets, its waits and its clock are virtual, for all threads it starts.
 
-    The same `seed` gives the same order of threads; without one it is drawn, and shown by a deadlock's report. A world
+    The same `seed` gives the same order of threads; without one it is drawn, and shown by a deadlock's report. `faults`
+    act on each link of the world, that of localhost to itself included, and need not fire: a list as for a server's
+    `faults=`, or a weather of `windsock.strategies`; connections are numbered on each link by themselves. A world
     whose threads hand over `most_steps` times without any time passing fails with Livelock. With `trace=True`
     `World.trace` keeps who ran when.
 
@@ -144,6 +157,8 @@ def simulated(*, seed: int | None = None, most_steps: int = 1_000_000, trace: bo
     end.
     """
     world = _new_world(seed, most_steps, trace)
+    world.network.links.install(plans_from(faults))
+    world.link("localhost", "localhost")  # where a fault that acts on no link is refused
     collects = gc.isenabled()
     gc.disable()  # when it runs depends on what the process did before
     failure: BaseException | None = None

@@ -7,8 +7,14 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from windsock.errors import UsageError
+from windsock.faults import options as fault_options
+from windsock.net.callbacks import nothing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from windsock.faults import FaultHandle
+    from windsock.faults.options import FaultOptions
     from windsock.net.targets import Unit
     from windsock.simulation.network.addresses import IPEndpoint
     from windsock.simulation.network.links.datagram_passage import DatagramPassage
@@ -84,6 +90,24 @@ class Link:
         if self._datagrams is None:
             self._datagrams = self._new_faults("datagram")
         return self._datagrams
+
+    def install(self, weather: Sequence[FaultOptions]) -> None:
+        """Install faults on the streams and the datagrams of the link, each where it can act. They need not fire.
+
+        Raises UsageError for a fault that does not act on a link.
+        """
+        for each in weather:
+            acts_on = getattr(each.fault, "applies_to", {"stream", "datagram"})  # a profile has some for both
+            keywords = {**dict(each.keywords), "allow_unfired": True}
+            if "stream" in acts_on or "datagram" not in acts_on:
+                fault_options.install(self.streams, each.fault, nothing, dict(keywords))
+            if "datagram" in acts_on:
+                fault_options.install(self.datagrams, each.fault, nothing, keywords)
+
+    @property
+    def fault_handles(self) -> tuple[FaultHandle, ...]:
+        """The handles of all faults that were ever installed here."""
+        return tuple(handle for each in (self._streams, self._datagrams) if each for handle in each.all_handles)
 
     def _new_faults(self, traffic: Unit) -> LinkFaults:
         from windsock.simulation.network.links.faults import LinkFaults
