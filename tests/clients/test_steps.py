@@ -12,6 +12,7 @@ import windsock
 from tests.clients.helpers import DATAGRAMS, KINDS, STREAMS, each, serving
 from tests.support.handlers import UpperLines
 from tests.support.processes import run_python
+from tests.support.waiting import wait_until
 from windsock import Script, ScriptMismatch, ScriptTimeout, UsageError
 
 
@@ -51,7 +52,8 @@ def test_more_than_the_kernel_takes_goes_both_ways(kind: str) -> None:
 @each(DATAGRAMS)
 def test_datagrams_keep_their_edges(kind: str) -> None:
     with serving(kind).echo() as server, server.connect() as client:
-        client.send(b"one").send(b"").send(b"three").pause(0.05)
+        client.send(b"one").send(b"").send(b"three")
+        wait_until(lambda: len(client.pause(0.01).datagrams) == 3)
 
         assert sorted(client.datagrams) == [b"", b"one", b"three"]
         assert client.outcome == "open"

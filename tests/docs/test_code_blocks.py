@@ -93,7 +93,19 @@ def outcomes(directory: Path) -> dict[str, list[str]]:
     for block in PASSING:
         (directory / f"{module_of(block)}.py").write_text(block.code)
     report = directory / "report.xml"
-    options = ["-q", "-p", "no:cacheprovider", "-W", "error", "--timeout", "20", "--rootdir", str(directory)]
+    options = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:randomly",
+        "-W",
+        "error",
+        "--timeout",
+        "20",
+        "--rootdir",
+        str(directory),
+    ]
     command = [sys.executable, "-m", "pytest", *options, *PYTEST_ASYNCIO, f"--junitxml={report}", str(directory)]
 
     subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=300, check=False)

@@ -72,7 +72,16 @@ def run(directory: Path) -> Outcomes:
     for each in EXAMPLES:
         if has_library(each.page):
             (directory / f"{each.module}.py").write_text(each.code)
-    options = ["-q", "-p", "no:cacheprovider", "--timeout", "20", f"--junitxml={directory / 'report.xml'}"]
+    options = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:randomly",
+        "--timeout",
+        "20",
+        f"--junitxml={directory / 'report.xml'}",
+    ]
     command = [sys.executable, "-m", "pytest", *options, "--rootdir", str(directory), str(directory)]
 
     subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=300, check=False)

@@ -59,3 +59,18 @@ def test_data_that_was_held_counts_for_more_than_the_end_after_it(conclude: Conc
     assert found["test_it"][:1] == [
         "tcp_server: Blackhole() took effect downstream (held 11 B), and the client sent nothing again after that"
     ]
+
+
+def test_a_client_that_got_nothing_took_nothing_for_the_whole(conclude: Conclude) -> None:
+    found = conclude(
+        """
+    def test_it(tcp_server):
+        tcp_server.on(b"GET").reply(b"3.20")
+        with tcp_server.fault(Truncate(0), direction="downstream"):
+            with socket.create_connection(tcp_server.address, timeout=5) as client:
+                client.sendall(b"GET")
+                assert client.recv(100) == b"3.20"
+    """
+    )
+
+    assert not any("for the whole" in each for each in found["test_it"])

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from tests.real_servers.conftest import PROGRAM, SERVER, answers, ask
-from windsock import Script, UsageError, real_server
-from windsock.faults import Delay
+from windsock import Script, UsageError, divert, real_server
+from windsock.faults import Delay, Truncate
 from windsock.programs import recipes
 
 
@@ -206,3 +206,11 @@ def test_a_stop_signal_of_its_own() -> None:
 
     assert server.exit_code is not None
     assert server.exit_code != -signal.SIGKILL
+
+
+def test_a_diverted_name_leads_to_the_proxy_of_a_fault() -> None:
+    with real_server([*PROGRAM, "{port}"]) as server, divert({"db.internal:80": server}):
+        assert ask(("db.internal", 80)) == ask(server.address)
+        with server.fault(Truncate(0), direction="downstream"):
+            assert ask(("db.internal", 80)) == ""
+        assert ask(("db.internal", 80)) == ask(server.address)

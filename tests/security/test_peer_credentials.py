@@ -13,7 +13,7 @@ from tests.support.handlers import EchoBytes
 from tests.support.servers import connect, on_every_concurrency, rest_of, wait_for_end
 from windsock import Ending, UsageError, combine, serving
 from windsock.net import system
-from windsock.security import PeerCredentials, PeerCredentialsMixIn, TLSMixIn
+from windsock.security import PeerCredentials, PeerCredentialsMixIn, TLSMixIn, peer_credentials
 from windsock.servers import BaseRequestHandler, ThreadingMixIn, ThreadingTCPServer, UnixStreamServer
 
 needs_peercred = pytest.mark.skipif(not hasattr(socket, "SO_PEERCRED"), reason="needs SO_PEERCRED")
@@ -112,7 +112,7 @@ class AsOnMacOS:
 
 def on_macos(monkeypatch: pytest.MonkeyPatch, platform: str = "darwin") -> PeerCredentialsMixIn:
     monkeypatch.delattr(system.socket, "SO_PEERCRED", raising=False)
-    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(peer_credentials, "platform", platform)
     return PeerCredentialsMixIn()
 
 

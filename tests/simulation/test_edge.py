@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from windsock import Unsupported
+from windsock import Unsupported, UsageError, proxy, serving
+from windsock.faults import BacklogFull, Fault, Refuse
 from windsock.simulation import NotSimulated, World, interpreter, simulated
 
 
@@ -95,3 +96,12 @@ def test_a_program_sees_the_processors_that_it_had_before(world: World) -> None:
         before = os.sched_getaffinity(0)
 
     assert seen == before
+
+
+@pytest.mark.parametrize("fault", [Refuse(), BacklogFull()])
+def test_a_server_that_is_shut_or_full_is_refused_and_a_proxy_is_not(fault: Fault) -> None:
+    with simulated(), serving(strict=False) as server:
+        with pytest.raises(UsageError, match=r"use them on a proxy, or server\.outage"):
+            server.fault(fault)
+        with proxy(server.address) as front, front.fault(fault), pytest.raises(OSError):
+            socket.create_connection(front.address, timeout=5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias
 
 from windsock.diversions import active
 from windsock.diversions.errors import NotDiverted, failure_of, related
@@ -26,8 +26,16 @@ class ServerPair(Protocol):
         """Both servers."""
 
 
-Divertible: TypeAlias = "Subject | ServerPair | tuple[str, int] | tuple[str, int, int, int]"
-"""Where a name can lead: a running server, pair of servers or proxy of windsock, or its address."""
+class HasAddress(Protocol):
+    """A real program, whose address may change: a proxy for faults comes in front of it."""
+
+    @property
+    def address(self) -> Any:
+        """Where it is now."""
+
+
+Divertible: TypeAlias = "Subject | ServerPair | HasAddress | tuple[str, int] | tuple[str, int, int, int]"
+"""Where a name can lead: a running server, pair of servers, program or proxy of windsock, or its address."""
 Others: TypeAlias = Literal["allow", "refuse"]
 
 

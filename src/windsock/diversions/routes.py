@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from windsock.diversions import names
@@ -24,41 +25,59 @@ class Routes:
     def __init__(self, given: Any) -> None:
         if not isinstance(given, Mapping):
             raise UsageError(f'divert({given!r}): expected a mapping, such as {{"api.example:443": server}}')
-        self._targets: dict[tuple[str, int | None], Target] = {}
+        self._routes: dict[tuple[str, int | None], _Route] = {}
         for key, value in given.items():
             place = names.parse(key)
-            if place in self._targets:
+            if place in self._routes:
                 raise UsageError(f"divert({{{key!r}: ...}}): another key is the same name and port")
-            self._targets[place] = _target(key, value)
+            self._routes[place] = _Route(key, value)
 
     def __len__(self) -> int:
-        return len(self._targets)
+        return len(self._routes)
 
     def __str__(self) -> str:
-        return ", ".join(map(_shown, self._targets.items()))
+        return ", ".join(map(_shown, self._routes.items()))
 
     def find(self, host: str, port: int) -> Target | None:
         """Return where a connection to this host (in its one spelling) and port leads; None for nowhere else."""
         for pattern in names.patterns_of(host):
             for place in ((pattern, port), (pattern, None)):
-                if place in self._targets:
-                    return self._targets[place]
+                if place in self._routes:
+                    return self._routes[place].target
         return None
 
     def of_name(self, host: str) -> Iterator[Target]:
         """Yield where connections to this host may lead, whatever the port."""
         patterns = set(names.patterns_of(host))
-        yield from (target for (pattern, _), target in self._targets.items() if pattern in patterns)
+        yield from (route.target for (pattern, _), route in self._routes.items() if pattern in patterns)
 
     def leads_to(self, host: str, port: int) -> bool:
         """Return whether a name leads to this very address."""
-        return any((names.normal(each.address[0]), each.address[1]) == (host, port) for each in self._targets.values())
+        targets = [each.target.address for each in self._routes.values()]
+        return any((names.normal(each[0]), each[1]) == (host, port) for each in targets)
 
 
-def _shown(item: tuple[tuple[str, int | None], Target]) -> str:
-    (pattern, port), target = item
+class _Route:
+    """Where one name leads: to what was given for it, a server or an address."""
+
+    def __init__(self, key: str, given: Any) -> None:
+        self._key = key
+        self._given = given
+        self._target = _target(key, given)
+
+    @property
+    def target(self) -> Target:
+        """The address now: a real program has another one once a proxy for faults is in front of it."""
+        if not isinstance(self._given, Subject | tuple):
+            with suppress(UsageError):  # it was stopped, and stays where it was
+                self._target = _target(self._key, self._given)
+        return self._target
+
+
+def _shown(item: tuple[tuple[str, int | None], _Route]) -> str:
+    (pattern, port), route = item
     name = pattern if port is None else addresses.show((pattern, port))
-    return f"{name} -> {addresses.show(target.address)}"
+    return f"{name} -> {addresses.show(route.target.address)}"
 
 
 def _target(key: str, value: Any) -> Target:

@@ -48,7 +48,7 @@ def _was_sent_again(server: ServerFacts, firing: Firing) -> bool:
 
 def _said(case: Case, server: ServerFacts, firing: Firing) -> str:
     effect = f"{firing.fault} took effect {firing.direction}".rstrip()
-    is_taken = firing.what.startswith("cut the stream") and firing.direction == "downstream"
+    is_taken = firing.what.startswith("cut the stream") and firing.direction == "downstream" and firing.offset
     if is_taken and not case.failure.has("timeout", "reset", "end", "error"):
         return f"{server.name}: {effect} ({firing.what}), and the client took what had come for the whole"
     return f"{server.name}: {effect} ({firing.what}), and the client sent nothing again after that"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from windsock.faults import Firing
 from windsock.findings.facts import Case, ConnectionFacts, FailureFacts, Finding
 from windsock.findings.phrases import seconds, shown
 from windsock.recording import Direction
@@ -22,12 +23,19 @@ def find(case: Case) -> Iterator[Finding]:
         return
     for server in case.answering:
         connection = server.connections[-1] if server.connections and not server.is_datagram else None
+        if connection is not None and any(_acted_upstream(each, connection) for each in server.firings):
+            continue
         late = None if connection is None else _late(connection, case.failure)
         if connection is not None and late is not None:
             data, silence = late
             sentence = f"the client sent {shown(data)} only when it gave up, after {silence} of silence"
             remedy = "flush() what is written to a file or stream"
             yield Finding(81, f"{server.at(connection)}: {sentence}: {remedy}", server.about(connection))
+
+
+def _acted_upstream(firing: Firing, connection: ConnectionFacts) -> bool:
+    """Return whether a fault has acted on what the client sent: then that is what has kept it."""
+    return firing.connection == connection.index and firing.direction == "upstream"
 
 
 def _late(connection: ConnectionFacts, failure: FailureFacts) -> tuple[bytes, str] | None:

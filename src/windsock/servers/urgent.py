@@ -196,12 +196,12 @@ class UrgentWatch:
 
         The thread tells of a byte that has come before. Raises StillRunning at the deadline, once.
         """
-        self._reader.alarm = -1
         if self._alarm.fileno() >= 0:
             self._alarm.call()
         if self._reader.is_telling_here():
             self._reader.is_over = True
-            return
+            return  # the alarm stays: a read that begins now must not wait, and keep the connection open
+        self._reader.alarm = -1
         try:
             self._join()
         finally:

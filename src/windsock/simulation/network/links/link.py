@@ -91,12 +91,12 @@ class Link:
             self._datagrams = self._new_faults("datagram")
         return self._datagrams
 
-    def install(self, weather: Sequence[FaultOptions]) -> None:
+    def install(self, plans: Sequence[FaultOptions]) -> None:
         """Install faults on the streams and the datagrams of the link, each where it can act. They need not fire.
 
         Raises UsageError for a fault that does not act on a link.
         """
-        for each in weather:
+        for each in plans:
             acts_on = getattr(each.fault, "applies_to", {"stream", "datagram"})  # a profile has some for both
             keywords = {**dict(each.keywords), "allow_unfired": True}
             if "stream" in acts_on or "datagram" not in acts_on:

@@ -23,15 +23,15 @@ class Links:
         self.timers = timers
         self._seed = seed
         self._links: dict[frozenset[str], tuple[str, Link]] = {}
-        self._weather: Sequence[FaultOptions] = ()
+        self._plans: Sequence[FaultOptions] = ()
 
     def between(self, first: str, second: str) -> Link:
         """Return the link between two hosts, or of a host to itself."""
         return self._link(first, second)[1]
 
-    def install(self, weather: Sequence[FaultOptions]) -> None:
+    def install(self, plans: Sequence[FaultOptions]) -> None:
         """Have faults act on each link that is made from now on. They need not fire."""
-        self._weather = weather
+        self._plans = plans
 
     @property
     def fault_handles(self) -> tuple[FaultHandle, ...]:
@@ -47,6 +47,6 @@ class Links:
         key = frozenset((first, second))
         if key not in self._links:
             link = Link(self.timers, self._seed)
-            link.install(self._weather)
+            link.install(self._plans)
             self._links[key] = (first, link)
         return self._links[key]
