@@ -12,7 +12,7 @@ from windsock.net.system import monotonic, os, socket, threading
 from windsock.servers import fork_hooks
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release, release_or_report
 
-__all__ = ["ThreadingMixIn", "Threads"]
+__all__ = ["ThreadingMixIn", "Threads", "name_and_place"]
 
 
 MANY = 16
@@ -135,6 +135,15 @@ class Threads:
                 thread.join(5)
 
 
+def name_and_place(thread: Startable) -> str:
+    """Return the name of a thread that does not end, and the line at which it stands."""
+    from windsock.net.whereabouts import place_of_thread  # which few servers need
+
+    ident = getattr(thread, "ident", None)
+    place = "" if ident is None else place_of_thread(ident)
+    return f"thread {thread.name!r} at {place}" if place else f"thread {thread.name!r}"
+
+
 class ThreadingMixIn:
     """Handles each request in a thread of its own. Comes first among the bases.
 
@@ -184,9 +193,8 @@ class ThreadingMixIn:
             release_or_report(self, request, client_address, mark)
 
     def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
-        """Wait for the threads; return the names of those still running after `timeout` seconds."""
-        seconds = to_stop(timeout)
-        return [f"thread {thread.name!r}" for thread in self.request_threads.wait(seconds, daemons=daemons)]
+        """Wait for the threads; return the names of those running after `timeout` seconds, and where they stand."""
+        return [name_and_place(thread) for thread in self.request_threads.wait(to_stop(timeout), daemons=daemons)]
 
     def server_close(self) -> None:
         """Close, then wait as `block_on_close` says. May be extended (call super)."""

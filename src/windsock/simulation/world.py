@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.errors import StillRunning, UsageError
 from windsock.faults.options import plans_from
 from windsock.net import virtual
+from windsock.scripts.checks import check_seconds
 from windsock.simulation import interpreter, live, pinning, skin
 from windsock.simulation.baton import Baton
 from windsock.simulation.ending import DRAIN, end_threads
@@ -71,8 +72,7 @@ class World:
 
         Raises UsageError for a negative number, and in a thread that is not of the world.
         """
-        if not seconds >= 0:
-            raise UsageError(f"world.advance({seconds!r}): expected seconds, 0 or more")
+        check_seconds(f"world.advance({seconds!r})", seconds, or_none=True)
         task = self._task("advance")
         self.baton.park(task, f"advance({seconds:.6g})", seconds)
 

@@ -12,6 +12,7 @@ from windsock.net.deadlines import to_stop
 from windsock.net.system import socket, threading
 from windsock.servers.base import QUIET_SERVICE_ACTIONS
 from windsock.servers.requests import BOTH
+from windsock.servers.threads import name_and_place
 from windsock.servers.trio.loop import Run, call_every, cancel_when_stopped, only_one
 from windsock.servers.trio.requests import TrioRequests, nobody_waits_for
 
@@ -187,7 +188,7 @@ class TrioMixIn(TrioRequests):
         timeout = to_stop(timeout)
         left = self._tasks.wait(timeout)
         if not left and not self._tasks.are_here():
-            left = [f"thread {thread.name!r}" for thread in self.request_threads.wait(timeout, daemons=daemons)]
+            left = [name_and_place(thread) for thread in self.request_threads.wait(timeout, daemons=daemons)]
         return left
 
     def _close_listener(self) -> None:
