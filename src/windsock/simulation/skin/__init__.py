@@ -6,6 +6,7 @@ not of it. So code that has kept one of them is none the worse for it later.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from windsock.net.system import patched_by_gevent
@@ -57,7 +58,14 @@ def check() -> None:
     """Raise Unsupported if this interpreter cannot run a world."""
     if patched_by_gevent():
         raise Unsupported("simulated worlds are not available beside gevent's patches (gevent.monkey)")
+    if (tracer := sys.gettrace()) is not None and _module_of(tracer).partition(".")[0] == "coverage":
+        raise Unsupported("simulated worlds do not run while coverage traces threads; run these tests without --cov")
     interpreter.check(tuple(dict.fromkeys(class_ for class_, _ in METHODS)))
+
+
+def _module_of(tracer: object) -> str:
+    """Return the module of a trace function, a method or an object that is one."""
+    return str(getattr(tracer, "__module__", None) or type(tracer).__module__)
 
 
 def install() -> None:
