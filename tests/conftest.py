@@ -72,6 +72,9 @@ def inner_tests_in_order(request: pytest.FixtureRequest) -> Iterator[None]:
         options = " ".join(f"-p {each}" for each in (left_out if "neighbours" in request.path.parts else LEFT_OUT))
         monkeypatch = request.getfixturevalue("monkeypatch")
         monkeypatch.setenv("PYTEST_ADDOPTS", options)
+        # a test that writes its module anew, of the same size in the same second, would be given the old bytecode
+        monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
         for name in ("CI", "BUILD_NUMBER"):  # with them pytest says more in its summary
             monkeypatch.delenv(name, raising=False)
     yield
