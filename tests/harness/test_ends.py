@@ -22,7 +22,7 @@ from windsock import Ending, RunningServer, Script
 from windsock.harness import CONCURRENCIES
 from windsock.net.system import monotonic
 
-ROUNDS = max(3, int(os.environ.get("WINDSOCK_EXAMPLES", "1000" if os.environ.get("CI") else "100")) // 100)
+ROUNDS = max(3, int(os.environ.get("WINDSOCK_EXAMPLES", "1000" if os.environ.get("CI") else "100")) // 25)
 """How often each of the races is run, in which an end and its record are as close as can be."""
 WAYS = ["direct", "relayed", "proxied"]
 GO = b"go\n"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import socket
+import threading
+from contextlib import AbstractContextManager
 
 import pytest
 
 from tests.support.waiting import wait_until
 from windsock import RunningServer, UsageError, serving, simulated
+from windsock.harness.timed_outage import timed_outage
 
 
 def is_up(server: RunningServer) -> bool:
@@ -64,3 +67,26 @@ def test_what_is_no_duration_is_refused(seconds: object) -> None:
         with pytest.raises(UsageError, match=r"outage_for\(.*expected seconds, more than 0"):
             server.outage_for(seconds).__enter__()  # type: ignore[arg-type]
         assert is_up(server)
+
+
+class Watched(AbstractContextManager[None]):
+    """An outage that counts its ends."""
+
+    ends = 0
+
+    def __exit__(self, *_: object) -> None:
+        self.ends += 1
+
+
+def test_an_outage_ends_if_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    watched = Watched()
+    outage = timed_outage(watched, 3600, 5)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+    with pytest.raises(RuntimeError, match="start new thread"):
+        outage.__enter__()
+
+    assert watched.ends == 1

@@ -31,9 +31,15 @@ def timed_outage(outage: AbstractContextManager[None], seconds: float, timeout: 
         except BaseException as failure:  # raised in the test's thread
             failures.append(failure)
 
-    outage.__enter__()
     thread = threading.Thread(target=end, name="windsock outage", daemon=True)
-    thread.start()
+    outage.__enter__()
+    try:
+        thread.start()
+    except BaseException:  # no thread can be started, or a signal's handler has raised
+        if not thread.is_alive():
+            outage.__exit__(None, None, None)
+        is_over.set()
+        raise
     try:
         yield
     finally:

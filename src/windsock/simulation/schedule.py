@@ -1,6 +1,6 @@
 """Which thread runs next, and when: a run queue, timers and a virtual clock, all decided by a seed.
 
-No thread is started or stopped here: whoever owns the schedule does that. Times are virtual seconds.
+No thread is started or stopped here: the owner of the schedule does that. Times are virtual seconds.
 """
 
 from __future__ import annotations
