@@ -7,8 +7,21 @@ import re
 import pytest
 
 from tests.findings.conftest import Conclude
+from tests.findings.facts import connection, sentences
+from windsock.findings.facts import FailureFacts, HandlerPlace, SourceLine
 
-STUCK = """
+ASK = """
+    def ask(server):
+        with client_of(server) as client:
+            client.sendall(b"PING\\n")
+            server.requests.wait()
+            client.settimeout(0.2)
+            client.recv(100)
+    """
+"""A client that gives up 0.2 s after the handler has read its request, however late that was."""
+STUCK = (
+    ASK
+    + """
     import trio.lowlevel
 
     released = threading.Event()
@@ -28,6 +41,7 @@ STUCK = """
         yield
         released.set()
     """
+)
 
 
 @pytest.mark.parametrize("concurrency", ["sync", "threading", "forking", "selecting", "trio"])
@@ -35,11 +49,9 @@ def test_its_line_is_named(conclude: Conclude, concurrency: str) -> None:
     found = conclude(
         STUCK
         + f"""
-    @pytest.mark.windsock(handler=Stuck, timeout=1)
+    @pytest.mark.windsock(handler=Stuck, framing="lines", timeout=1)
     def test_it({concurrency}_tcp_server):
-        with client_of({concurrency}_tcp_server, 0.2) as client:
-            client.sendall(b"PING\\n")
-            client.recv(100)
+        ask({concurrency}_tcp_server)
     """
     )
 
@@ -51,17 +63,16 @@ def test_its_line_is_named(conclude: Conclude, concurrency: str) -> None:
 
 def test_its_line_is_named_even_if_it_goes_on_before_the_report(conclude: Conclude) -> None:
     found = conclude(
-        """
+        ASK
+        + """
     class Slow(StreamRequestHandler):
         def handle(self):
             self.rfile.readline()
             time.sleep(0.5)
 
-    @pytest.mark.windsock(handler=Slow)
+    @pytest.mark.windsock(handler=Slow, framing="lines")
     def test_it(tcp_server):
-        with client_of(tcp_server, 0.2) as client:
-            client.sendall(b"PING\\n")
-            client.recv(100)
+        ask(tcp_server)
     """
     )
 
@@ -74,11 +85,9 @@ def test_a_task_of_trio_is_found_too(conclude: Conclude) -> None:
     found = conclude(
         STUCK
         + """
-    @pytest.mark.windsock(handler=StuckTask, timeout=1)
+    @pytest.mark.windsock(handler=StuckTask, framing="lines", timeout=1)
     def test_it(trio_tcp_server):
-        with client_of(trio_tcp_server, 0.2) as client:
-            client.sendall(b"PING\\n")
-            client.recv(100)
+        ask(trio_tcp_server)
     """
     )
 
@@ -92,13 +101,13 @@ def test_handlers_that_wait_for_their_clients_or_whose_clients_have_all_are_not_
     found = conclude(
         STUCK
         + """
-    @pytest.mark.windsock(handler=Stuck, timeout=1)
+    @pytest.mark.windsock(handler=Stuck, framing="lines", timeout=1)
     def test_another_reason(tcp_server):
         with client_of(tcp_server) as client:
             client.sendall(b"PING\\n")
             assert 1 == 2
 
-    @pytest.mark.windsock(handler=Stuck, timeout=1)
+    @pytest.mark.windsock(handler=Stuck, framing="lines", timeout=1)
     @pytest.mark.parametrize("concurrency", ["threading", "forking"])
     def test_waits(serve, concurrency):
         client = client_of(serve(concurrency=concurrency), 0.2)
@@ -124,7 +133,8 @@ def test_handlers_that_wait_for_their_clients_or_whose_clients_have_all_are_not_
 
 def test_a_handler_that_reads_from_something_else_does_not_wait_for_its_client(conclude: Conclude) -> None:
     found = conclude(
-        """
+        ASK
+        + """
     database, answers = socket.socketpair()
 
     class Asks(StreamRequestHandler):
@@ -139,11 +149,9 @@ def test_a_handler_that_reads_from_something_else_does_not_wait_for_its_client(c
         answers.close()
         database.close()
 
-    @pytest.mark.windsock(handler=Asks, timeout=1)
+    @pytest.mark.windsock(handler=Asks, framing="lines", timeout=1)
     def test_it(tcp_server):
-        with client_of(tcp_server, 0.2) as client:
-            client.sendall(b"PING\\n")
-            client.recv(100)
+        ask(tcp_server)
     """
     )
 
@@ -154,7 +162,8 @@ def test_a_handler_that_reads_from_something_else_does_not_wait_for_its_client(c
 
 def test_of_a_forked_child_that_does_not_answer_the_process_is_named(conclude: Conclude) -> None:
     found = conclude(
-        """
+        ASK
+        + """
     import os, signal
 
     class Stopped(StreamRequestHandler):
@@ -162,14 +171,25 @@ def test_of_a_forked_child_that_does_not_answer_the_process_is_named(conclude: C
             self.rfile.readline()
             os.kill(os.getpid(), signal.SIGSTOP)
 
-    @pytest.mark.windsock(handler=Stopped, timeout=1)
+    @pytest.mark.windsock(handler=Stopped, framing="lines", timeout=1)
     def test_it(forking_tcp_server):
-        with client_of(forking_tcp_server, 0.2) as client:
-            client.sendall(b"PING\\n")
-            client.recv(100)
+        ask(forking_tcp_server)
     """
     )
 
     (sentence,) = found["test_it"]
     words = r"forking_tcp_server #0: its handler, process \d+, has neither read nor sent anything for T s"
     assert re.fullmatch(words, sentence)
+
+
+@pytest.mark.parametrize("process", [{}, {"pid": 17}], ids=["thread", "process"])
+@pytest.mark.parametrize("place", [None, HandlerPlace(SourceLine("test_it.py:7", "work()"), is_waiting=False)])
+def test_a_handler_whose_client_gave_up_as_the_bytes_came_is_not_blamed(
+    process: dict[str, int], place: HandlerPlace | None
+) -> None:
+    just_now = FailureFacts(kinds=frozenset({"timeout"}), at=0.002)
+    later = FailureFacts(kinds=frozenset({"timeout"}), at=2.0)
+    late = connection("> PING", handler=place, **process)
+
+    assert not any("its handler" in each for each in sentences(just_now, [late]))
+    assert any("its handler" in each for each in sentences(later, [late])) == bool(place or process)

@@ -25,8 +25,10 @@ def find(case: Case) -> Iterator[Finding]:
 
 
 def _said(connection: ConnectionFacts, silence: float) -> tuple[int, str]:
+    if _is_busy(connection, silence):
+        return 0, ""
     handler, since = connection.handler, seconds(silence)
-    if handler is not None and not handler.is_waiting and not _is_busy(connection, silence):
+    if handler is not None and not handler.is_waiting:
         return 82, f"its handler {handler}, {since} after the last byte"
     if connection.pid is not None and connection.closed is None:
         return 55, f"its handler, process {connection.pid}, has neither read nor sent anything for {since}"
