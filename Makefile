@@ -16,8 +16,6 @@ CACHE = -o cache_dir=$(1)/pytest-cache
 ALONE = $(if $(CI),|| bash .ci/alone $(1))
 # Where forked children do what nobody else does; measured by themselves, since saving figures slows each child down.
 FORKS := tests/clients tests/fakes tests/taps tests/recording/test_channel.py -k forking
-# Tests in simulated worlds, which refuse the tracers of coverage; they have a run without one.
-SIMULATED := tests/simulation tests/plugin/test_simulated.py tests/harness/test_timed_outage.py
 
 .PHONY: help demo test fuzz docs screenshots tests check lint types arrows coverage standin interpreters lowest \
 	conformance bench package clean
@@ -61,9 +59,7 @@ tests: $(CHECKS)/ready
 
 coverage: $(CHECKS)/ready
 	$(CHECKS)/bin/coverage erase
-	$(CHECKS)/bin/python $(PYTEST) -q -n $(WORKERS) --one-in=$(ONE_IN) $(SIMULATED)
 	$(CHECKS)/bin/python $(PYTEST) -q $(PARALLEL) --one-in=$(ONE_IN) -p pytest_cov --cov --cov-report= \
-		$(addprefix --ignore=,$(SIMULATED)) \
 		$(call CACHE,$(CHECKS)) $(call ALONE,$(CHECKS))
 	$(CHECKS)/bin/coverage run --rcfile=tests/coverage-of-children.toml $(PYTEST) -q --one-in=$(ONE_IN) $(FORKS)
 	$(CHECKS)/bin/coverage combine -q --append

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from time import clock_gettime, pthread_getcpuclockid  # the real ones
 
-from windsock.simulation import live
+from windsock.simulation import live, tracers
 from windsock.simulation.tasks import Task
 
 __all__ = ["INTERVAL", "StandstillWatch"]
@@ -22,7 +21,7 @@ class StandstillWatch:
 
     def is_still(self, turns: int, task: Task) -> bool:
         """Return whether a task has kept its turn since the last look, and used no processor time."""
-        if task.ident not in live.tasks or sys.gettrace() is not None:  # it is outside, or a debugger waits
+        if task.ident not in live.tasks or tracers.are_debugging():  # it is outside, or a debugger waits
             self._seen = None
             return False
         before, self._seen = self._seen, (turns, task.name, clock_gettime(pthread_getcpuclockid(task.ident)))

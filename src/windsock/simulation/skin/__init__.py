@@ -6,12 +6,11 @@ not of it. So code that has kept one of them is none the worse for it later.
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from windsock.net.system import patched_by_gevent
 from windsock.options.combinations import Unsupported
-from windsock.simulation import interpreter, pinning
+from windsock.simulation import interpreter, pinning, tracers
 from windsock.simulation.names import Names
 from windsock.simulation.skin import (
     calendar,
@@ -58,18 +57,13 @@ def check() -> None:
     """Raise Unsupported if this interpreter cannot run a world."""
     if patched_by_gevent():
         raise Unsupported("simulated worlds are not available beside gevent's patches (gevent.monkey)")
-    if (tracer := sys.gettrace()) is not None and _module_of(tracer).partition(".")[0] == "coverage":
-        raise Unsupported("simulated worlds do not run while coverage traces threads; run these tests without --cov")
+    tracers.check()
     interpreter.check(tuple(dict.fromkeys(class_ for class_, _ in METHODS)))
-
-
-def _module_of(tracer: object) -> str:
-    """Return the module of a trace function, a method or an object that is one."""
-    return str(getattr(tracer, "__module__", None) or type(tracer).__module__)
 
 
 def install() -> None:
     """Put all stand-ins in place."""
+    locks.left_alone.update(tracers.locks())
     for (class_, name), method in METHODS.items():
         _grafts.put(class_, name, method)
     conditions.install()
@@ -81,5 +75,6 @@ def remove() -> None:
     _names.restore()
     conditions.remove()
     _grafts.remove()
+    locks.left_alone.clear()
     handles.handles.clear()
     polling.forget()
