@@ -23,7 +23,12 @@ class Echo(StreamRequestHandler):
 
 
 def order_of(seed: int) -> str:
-    """Return the scheduler's trace, the server's transcript and the application's log of one world."""
+    """Return the application's log, the scheduler's trace and the server's transcript of one world, as text."""
+    return repr(run(seed))
+
+
+def run(seed: int) -> tuple[list[object], list[tuple[float, str]], list[str]]:
+    """Return the application's log, the scheduler's trace and the server's transcript of one world."""
     log: list[object] = []
 
     def ask(number: int) -> None:
@@ -39,7 +44,7 @@ def order_of(seed: int) -> str:
         ThreadPoolExecutor(3, thread_name_prefix="pool") as pool,
     ):
         list(pool.map(ask, range(3)))
-    return repr((log, world.trace, server.transcript()))
+    return log, world.trace, server.transcript()
 
 
 if __name__ == "__main__":

@@ -76,6 +76,19 @@ def test_a_link_has_faults(world: World) -> None:
             sock.recv(9)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_nothing_runs_in_the_middle_of_what_the_network_does(seed: int) -> None:
+    with simulated(seed=seed) as world:
+        world.link("app.internal", "db.internal").streams.install(faults.Reset(after_bytes=5))
+        serve_echo("db.internal", world)
+
+        with world.host("app.internal"), socket.create_connection(("db.internal", 7)) as sock:
+            with suppress(ConnectionResetError):
+                sock.sendall(b"hello world")  # five bytes arrive, and the reset with them
+            with pytest.raises(ConnectionResetError):
+                sock.recv(9)
+
+
 def test_a_name_that_is_no_name_is_refused(world: World) -> None:
     with pytest.raises(UsageError, match="expected a name"):
         world.host("")

@@ -10,6 +10,7 @@ import sys
 from _queue import Empty, SimpleQueue
 from _thread import LockType, RLock
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from windsock.simulation import live
@@ -22,6 +23,10 @@ Acquire = Callable[..., bool]
 _save, _restore = RLock._release_save, RLock._acquire_restore  # type: ignore[attr-defined]
 _reenter, _leave = RLock.acquire, RLock.release
 _get, _put = SimpleQueue.get, SimpleQueue.put
+MADE_OF_LOCKS = ("threading", "queue")
+"""Modules whose classes are a program's own means to wait, like a lock."""
+OF_THREADS = ("Thread.", "_")
+"""How functions of those begin that start threads, end and list them."""
 left_alone: set[int] = set()
 """The ids of locks that are taken and released for real by threads of the world, too."""
 
@@ -65,8 +70,7 @@ def _acquiring(old: Acquire, what: str) -> Acquire:
         task = current()
         if task is None or id(self) in left_alone:
             return _from_outside(self, old(self, blocking, timeout))
-        if task.baton.schedule.preempts() and not _is_import(sys._getframe(1).f_globals):
-            task.baton.yield_turn(task)
+        _pause(task, sys._getframe(1))
         if old(self, False):
             task.baton.holders[id(self)] = task.name
             return True
@@ -91,9 +95,37 @@ def _from_outside(lock: Any, is_acquired: bool) -> bool:
     return is_acquired
 
 
-def _is_import(names: dict[str, Any]) -> bool:
-    """Return whether code is the import system's, whose locks depend on what a process has imported before."""
-    return names.get("__name__") in ("importlib._bootstrap", "_frozen_importlib")
+def _pause(task: Task, frame: FrameType) -> None:
+    """Let another task run first, if the seed says so."""
+    if task.baton.schedule.has_others() and _is_own_call(frame):
+        task.baton.pause(task)
+
+
+def _is_own_call(frame: FrameType | None) -> bool:
+    """Return whether a program takes a lock: itself, or by an event, a condition, a semaphore or a queue.
+
+    Which other locks the standard library takes depends on its version, and on what a process has done before. The
+    locks of a network are none of a program's either: no other thread runs in the middle of what a kernel does.
+    """
+    while frame is not None and (module := _module_of(frame)) in MADE_OF_LOCKS:
+        if frame.f_code.co_qualname.startswith(OF_THREADS):
+            return False
+        frame = frame.f_back
+    if frame is None or module.partition(".")[0] in sys.stdlib_module_names:
+        return False
+    return not _is_in_network(frame)
+
+
+def _is_in_network(frame: FrameType | None) -> bool:
+    while frame is not None and (module := _module_of(frame)).startswith("windsock."):
+        if module.startswith("windsock.simulation.network."):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _module_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
 
 
 def _releasing(old: Callable[[Any], Any]) -> Callable[..., Any]:
@@ -129,7 +161,7 @@ def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
     task = current()
     if task is None:
         return _get(self, block, timeout)
-    task.baton.pause(task)
+    _pause(task, sys._getframe(1))
     found: list[Any] = []
     if not block:
         return _get(self, False)
