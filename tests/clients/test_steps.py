@@ -70,7 +70,7 @@ def test_a_script_is_played_in_one_go(kind: str) -> None:
 
 
 def test_a_dribble_arrives_in_pieces() -> None:
-    with windsock.serving().echo() as server:
+    with windsock.simulated(), windsock.serving().echo() as server:  # where no thread is late
         with server.connect() as client:
             client.send(b"abc", every=0.03).expect(b"abc")
 
