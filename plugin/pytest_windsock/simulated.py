@@ -80,13 +80,13 @@ def _enter(item: pytest.Item) -> None:
     except windsock.Unsupported as reason:
         pytest.skip(str(reason))
     item.stash[WORLD] = world
-    stack.push(partial(_forget, item, State.thread_pool, State.clock))
-    State.thread_pool, State.clock = None, system.monotonic
+    stack.push(partial(_forget, item, State.thread_pool, State.clock, State.began))
+    State.thread_pool, State.clock, State.began = None, system.monotonic, system.monotonic()
 
 
-def _forget(item: pytest.Item, before: ThreadPool | None, clock: Callable[[], float], *_: object) -> None:
+def _forget(item: pytest.Item, before: ThreadPool | None, clock: Callable[[], float], began: float, *_: object) -> None:
     """End the idle threads of the world's servers; put back those of other tests, and the clock."""
-    pool, State.thread_pool, State.clock = State.thread_pool, before, clock
+    pool, State.thread_pool, State.clock, State.began = State.thread_pool, before, clock, began
     del item.stash[WORLD]
     if pool is not None:
         pool.close()

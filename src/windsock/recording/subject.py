@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from windsock import redaction
 from windsock.errors import UsageError, visible
-from windsock.net import addresses
+from windsock.net import addresses, virtual
 from windsock.net.interrupts import stop_forgotten
 from windsock.net.system import monotonic, os
 from windsock.recording.async_life import AsyncLife
@@ -68,6 +68,7 @@ class Subject(AsyncLife):
         self.is_unix = is_unix
         self.is_datagram = is_datagram
         self.began = monotonic()
+        self._world = virtual.number()
         self._recorder = Recorder()
         self._recorder.protocol = protocol_of(framing)
         self._has_failed = False
@@ -199,7 +200,12 @@ class Subject(AsyncLife):
         return self._recorder.errors
 
     def was_active_since(self, time: float) -> bool:
-        """Return whether it was started, or a client was connected, at that time (monotonic seconds) or later."""
+        """Return whether it was started, or a client was connected, at that time (monotonic seconds) or later.
+
+        What is of another simulated world than the live one was not: its clock is another.
+        """
+        if self._world != virtual.number():
+            return False
         return self.began >= time or any(
             each.closed_at is None or each.closed_at >= time for each in list(self._recorder.connections)
         )

@@ -58,6 +58,7 @@ class Baton:
         self.turns = 0
         self._watch = standstill.StandstillWatch()
         self._tails: list[Callable[[], None]] = []
+        self._deadlocked: dict[Task, int] = {}
         self.main = self.running = self.add("main")
         self.enter(self.main)
 
@@ -242,8 +243,13 @@ class Baton:
             if chosen is not None:
                 self._stop(chosen)
             elif not self._was_woken_from_outside():
+                self._deadlocked = {each: each.wait for each in self.members if each is not self.main}
                 waits = describe(self.members, self.holders)
                 self.throw(self.main, Deadlock(waits, self.schedule.seconds, self._seed))
+
+    def has_deadlock(self) -> bool:
+        """Return whether a thread is still in the wait in which the last Deadlock has found it."""
+        return any(task in self.members and task.wait == wait for task, wait in self._deadlocked.items())
 
     def _stop(self, chosen: Task) -> None:
         """Raise Livelock in the main thread."""

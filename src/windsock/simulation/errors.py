@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from windsock.errors import UsageError, WindsockError
+from windsock.net.virtual import WorldOver
 
 __all__ = ["Deadlock", "Livelock", "NotOfThisWorld", "NotSimulated", "Standstill", "WorldOver"]
 
@@ -80,7 +81,3 @@ class NotOfThisWorld(UsageError):
             f"{call}() of a simulated socket was called by the thread {thread!r}, which is not of the socket's world; "
             "start the thread within the world"
         )
-
-
-class WorldOver(SystemExit):
-    """Ends a thread that is still running when its world ends."""

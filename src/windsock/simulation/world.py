@@ -20,6 +20,7 @@ from windsock.simulation.hosts import WorldHost
 from windsock.simulation.network import Host, Network
 from windsock.simulation.network.links.link import Link
 from windsock.simulation.schedule import Schedule
+from windsock.simulation.skin.loops import IdleWorkers
 from windsock.simulation.skin.randomness import Randomness
 from windsock.simulation.socket_files import RealFiles
 from windsock.simulation.tasks import Task
@@ -47,6 +48,7 @@ class World:
         self.files = Files(self.baton.notify)
         self.randomness = Randomness(seed)
         self._numbers = interpreter.ThreadNumbers()
+        self._workers = IdleWorkers()
         self._processors = pinning.processors()
 
     def __repr__(self) -> str:
@@ -121,10 +123,11 @@ class World:
     def begin(self) -> None:
         """Make this world the live one. For windsock itself."""
         live.set_world(self)
-        virtual.set_live(is_live=True)
+        virtual.set_live(is_live=True, has_deadlock=self.baton.has_deadlock)
         skin.install()
         self.randomness.begin()
         self._numbers.begin()
+        self._workers.begin()
         pinning.pin_to_one(self._processors)
 
     def end(self) -> list[str]:
@@ -134,6 +137,7 @@ class World:
         finally:
             virtual.set_live(is_live=False)
             live.leave()
+            self._workers.end()
             self._numbers.end()
             self.randomness.end()
             skin.remove()

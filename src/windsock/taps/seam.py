@@ -12,6 +12,7 @@ from windsock.net.ancillary import in_words
 from windsock.net.pushback import held_by
 from windsock.net.records import SEQPACKET
 from windsock.net.system import os, socket
+from windsock.net.virtual import WorldOver
 from windsock.recording import Connection, HandlerFailed, Recorder, TruncatedDatagram
 from windsock.recording.events import Kind
 from windsock.servers import SelectingMixIn
@@ -197,9 +198,9 @@ class Seam:
             raise HandlerFailed(repr(error)) from error
 
     def _is_of_machinery(self, error: BaseException) -> bool:
-        """Return whether the exception is the server's own way of ending a request."""
+        """Return whether the exception is the server's own way of ending a request, or the end of a world."""
         greenlet = sys.modules.get("greenlet")
-        return (
+        return isinstance(error, WorldOver) or (
             greenlet is not None
             and isinstance(error, greenlet.GreenletExit)
             and isinstance(self._server, SelectingMixIn)

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from windsock.net.system import os, select
-from windsock.simulation.errors import NotSimulated
+from windsock.simulation.errors import Deadlock, NotSimulated
 from windsock.simulation.files import FIRST
 from windsock.simulation.live import current
+from windsock.simulation.skin.loops import raise_in_order, timeout_of
 from windsock.simulation.skin.waits import deadline_of, left
 from windsock.simulation.tasks import Task
 
@@ -198,8 +199,13 @@ def poll(task: Task, watched: dict[int, int], timeout: float | None = None, maxe
     find = task.baton.world.files.find
     for number in [each for each in watched if find(each) is None and each not in _watched]:
         del watched[number]
-    seconds = None if timeout is None or timeout < 0 else timeout
-    found = wait(task, _enabled(watched), seconds, "a descriptor to be ready")
+    seconds = None if timeout is None or timeout < 0 else timeout_of(timeout)
+    try:
+        found = wait(task, _enabled(watched), seconds, "a descriptor to be ready")
+    except Deadlock as error:
+        if not raise_in_order(task, error):
+            raise
+        return []
     found = found if maxevents < 1 else found[:maxevents]
     for number, _ in found:
         if watched.get(number, 0) & ONESHOT:
