@@ -147,7 +147,7 @@ class _Watch:
                 return
             phase.report = report
             State.conclusions, State.has_failed, State.has_hung = conclusions, True, True
-            State.marks.append((deadline.monotonic(), "the test hung, so its connections were ended"))
+            State.marks.append((State.clock(), "the test hung, so its connections were ended"))
         if self._is_over(phase, GRACE, partial(_end_connections, phase)):
             return
         for _ in range(INSISTING):

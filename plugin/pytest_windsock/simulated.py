@@ -81,7 +81,7 @@ def _enter(item: pytest.Item) -> None:
         pytest.skip(str(reason))
     item.stash[WORLD] = world
     stack.push(partial(_forget, item, State.thread_pool, State.clock, State.began))
-    State.thread_pool, State.clock, State.began = None, system.monotonic, system.monotonic()
+    State.thread_pool, State.clock, State.began = None, world.mark, system.monotonic()
 
 
 def _forget(item: pytest.Item, before: ThreadPool | None, clock: Callable[[], float], began: float, *_: object) -> None:

@@ -13,6 +13,7 @@ OURS = ("windsock", "pytest_windsock")
 BEFORE_HANDLERS = (*OURS, "outcome", "socketserver", "threading", "trio")
 BELOW = ("ssl", "socket", "selectors", "contextlib")
 """What our code calls; an exception that it raised there is caught in our code, or is no news without what we say."""
+WORLD = "windsock.simulation."
 PYTEST = ("_pytest", "pluggy")
 
 
@@ -36,7 +37,7 @@ def _shortened(error: BaseException, *, is_native: bool) -> TracebackType | None
     """
     from windsock.errors import WindsockError
 
-    links = _links(error.__traceback__)
+    links = _without_world(_links(error.__traceback__))
     if isinstance(error, BaseExceptionGroup | WindsockError):
         while links and _package(links[-1]) == "windsock":
             links.pop()
@@ -70,6 +71,14 @@ def _links(traceback: TracebackType | None) -> list[TracebackType]:
         links.append(traceback)
         traceback = traceback.tb_next
     return links
+
+
+def _without_world(links: list[TracebackType]) -> list[TracebackType]:
+    """Leave out the last frames if they are those of a simulated world, which stands in for what is written in C."""
+    count = len(links)
+    while count and _module(links[count - 1]).startswith(WORLD):
+        count -= 1
+    return links[:count]
 
 
 def _joined(links: list[TracebackType]) -> TracebackType | None:
@@ -122,4 +131,8 @@ def _cut_remote(error: BaseException) -> None:
 
 
 def _package(link: TracebackType) -> str:
-    return str(link.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+    return _module(link).partition(".")[0]
+
+
+def _module(link: TracebackType) -> str:
+    return str(link.tb_frame.f_globals.get("__name__", ""))

@@ -96,6 +96,53 @@ def test_a_failure_shows_virtual_seconds_and_how_to_replay_it(run: Run) -> None:
     assert re.search(r"^\+2\.0000 --- the test's body ended: AssertionError$", text, re.MULTILINE)
 
 
+def test_what_happens_in_the_last_moment_of_a_test_is_before_its_end(run: Run) -> None:
+    code = """
+    @simulated
+    def test_it(tcp_server):
+        tcp_server.on(b"ping\\n").reply(b"pong\\n")
+        with socket.create_connection(tcp_server.address) as sock:
+            time.sleep(3)
+            sock.sendall(b"ping\\n")
+            assert sock.recv(100) == b"pong\\n"
+        time.sleep(2)
+        with socket.create_connection(tcp_server.address) as sock:
+            sock.sendall(b"ping\\n")
+            assert sock.recv(100) == b""
+    """
+    lines = [line for line in run(HEAD + code).outlines if re.match(r"\+\d", line)]
+
+    (end,) = (number for number, line in enumerate(lines) if "the test's body ended" in line)
+    assert "+5.0000 #1 > 5 B b'ping\\n'" in lines[:end]
+    assert "+5.0000 #1 < 5 B b'pong\\n'" in lines[:end]
+
+
+def test_the_frames_of_the_world_are_not_in_a_traceback(run: Run) -> None:
+    code = """
+    @simulated
+    def test_refused(world):
+        ask(("127.0.0.1", 9))
+
+    @simulated
+    def test_reset(tcp_server):
+        tcp_server.fault(faults.Reset())
+        ask(tcp_server.address)
+
+    @simulated
+    def test_too_late(tcp_server):
+        ask(tcp_server.address)
+    """
+    result = run(HEAD + code)
+    whole = run(HEAD + code, "--full-trace")
+
+    result.assert_outcomes(failed=3)
+    assert "windsock/simulation" not in result.stdout.str()
+    assert "windsock/simulation" in whole.stdout.str()
+    result.stdout.fnmatch_lines(
+        ["*sock.connect(sa)", "E*ConnectionRefusedError: *", "*sock.recv(100)", "E*TimeoutError*"]
+    )
+
+
 def test_a_deadlock_fails_at_once_and_disturbs_no_later_test(run: Run) -> None:
     code = """
     @simulated

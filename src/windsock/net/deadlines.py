@@ -95,6 +95,12 @@ def capped(seconds: float) -> float:
     return min(max(0.0, seconds), LONGEST)
 
 
-def milliseconds(seconds: float) -> int:
-    """Return the milliseconds to pass to poll(2), rounded up so that it does not return too early."""
-    return 0 if seconds <= 0.0 else int(min(seconds, LONGEST) * 1000.0) + 1
+def milliseconds(seconds: float) -> float:
+    """Return the milliseconds to pass to poll(2), rounded up so that it does not return too early.
+
+    They are not rounded in a simulated world, which waits exactly.
+    """
+    if seconds <= 0.0:
+        return 0
+    exact = min(seconds, LONGEST) * 1000.0
+    return exact if _is_suspended[0] else int(exact) + 1

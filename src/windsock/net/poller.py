@@ -6,14 +6,21 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from windsock.net import virtual
 from windsock.net.deadlines import LONGEST
 from windsock.net.system import monotonic, patched_by_gevent, select
 
-__all__ = ["SPIN", "Poller"]
+__all__ = ["SPIN", "Poller", "lead"]
 
 SPIN = 0.0002
 """Seconds before a timer during which the thread stays awake: a sleep ends about 0.1 ms late."""
+LEAD = 0.0002
 MOST_DESCRIPTORS_OF_SELECT = 1024
+
+
+def lead() -> float:
+    """Return how many seconds before a timer to prepare what it does: waking up takes time, but not in a world."""
+    return 0.0 if virtual.is_live() else LEAD
 
 
 class Poller:
@@ -31,6 +38,8 @@ class Poller:
         if until is None:
             return self._poll.poll()  # type: ignore[no-any-return]  # two classes with the same methods
         left = min(until - monotonic(), LONGEST)
+        if virtual.is_live():  # which waits exactly
+            return self._poll.poll(max(0.0, left if self._is_epoll else left * 1000))  # type: ignore[no-any-return]  # as above
         if not is_exact:
             whole = max(0, math.ceil(left * 1000))
             return self._poll.poll(whole / 1000 if self._is_epoll else whole)  # type: ignore[no-any-return]  # as above

@@ -19,6 +19,7 @@ from windsock.faults.items import (
 )
 from windsock.net import sockets
 from windsock.net.event_loop import Timer
+from windsock.net.poller import lead
 from windsock.net.system import monotonic
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ MOST_PENDING = 64 * 1024 * 1024
 """The most bytes that wait in one direction because of faults; then the source is no longer read."""
 WORTH_KEEPING = 16 * 1024
 """The size in bytes from which on copying costs more than receiving into other memory."""
-LEAD = 0.0002
-"""Seconds before an item is due when the faults are asked for it, since waking up takes time."""
 ONCE_MORE, LONGEST_REST = 0.001, 0.05
 """Seconds between two checks whether written data was taken: more each time, up to a limit."""
 
@@ -158,7 +157,7 @@ class RelayDirection:
     def _do_what_is_due(self, chain: Chain) -> None:
         due = chain.due(self._moment(monotonic()))
         while due and monotonic() < due[-1].at:
-            pass  # busy-wait for at most LEAD
+            pass  # busy-wait for at most `lead()`
         for item in due:
             self._perform(item)
             if self.relay.is_over:
@@ -166,12 +165,12 @@ class RelayDirection:
         self.drain()
 
     def _moment(self, now: float) -> float:
-        """Return the time to ask the faults for: now, or the next planned time if it is less than LEAD away.
+        """Return the time to ask the faults for: now, or the next planned time if it is less than `lead()` away.
 
         Asking early leaves only the writing for the planned time itself.
         """
         timer_at = self._timer_at
-        return timer_at if timer_at is not None and now < timer_at <= now + LEAD else now
+        return timer_at if timer_at is not None and now < timer_at <= now + lead() else now
 
     def _set_timer(self, time: float | None) -> None:
         timer = self._timer
@@ -180,7 +179,7 @@ class RelayDirection:
                 return
             timer.cancel()
         self._timer_at = time
-        self._timer = None if time is None else self.relay.event_loop.at(time - LEAD, self._ring)
+        self._timer = None if time is None else self.relay.event_loop.at(time - lead(), self._ring)
 
     def _ring(self) -> None:
         self._timer = None

@@ -23,6 +23,7 @@ from windsock.simulation.skin import (
     randomness,
     refusals,
     resolver,
+    selecting,
     sockets,
     threads,
     tls,
@@ -35,6 +36,7 @@ METHODS: dict[tuple[Any, str], Any] = {
     **threads.METHODS,
     **sockets.METHODS,
     **polling.METHODS,
+    **selecting.METHODS,
     **tls.METHODS,
     **calendar.METHODS,
 }

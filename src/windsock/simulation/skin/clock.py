@@ -10,7 +10,7 @@ from windsock.net import system
 from windsock.simulation.live import current
 from windsock.simulation.tasks import Task
 
-__all__ = ["EPOCH", "NAMES", "sleep"]
+__all__ = ["EPOCH", "NAMES", "START", "sleep"]
 
 START = 1000.0
 """Where the monotonic clocks begin, in seconds."""

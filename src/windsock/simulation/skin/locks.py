@@ -52,7 +52,7 @@ def wait(task: Task, attempt: Callable[[], bool], key: int, what: str, timeout: 
     The task is a waiter before it tries: a thread from outside may wake it at any moment.
     """
     baton = task.baton
-    deadline = None if timeout is None else baton.schedule.seconds + timeout
+    deadline = None if timeout is None else baton.schedule.after(timeout)
     baton.add_waiter(key, task)
     try:
         while not attempt():

@@ -12,6 +12,7 @@ from windsock.simulation.errors import Deadlock, NotSimulated
 from windsock.simulation.files import FIRST
 from windsock.simulation.live import current
 from windsock.simulation.skin.loops import raise_in_order, timeout_of
+from windsock.simulation.skin.selecting import exact
 from windsock.simulation.skin.waits import deadline_of, left
 from windsock.simulation.tasks import Task
 
@@ -129,7 +130,7 @@ class SimulatedPoll:
         task = current()
         if task is None:
             raise NotSimulated("poll() of a world's object", "the thread is not of the world")
-        seconds = None if timeout is None or timeout < 0 else timeout / 1000
+        seconds = None if timeout is None or timeout < 0 else exact(timeout / 1000)
         return wait(task, self._wanted, seconds, "a descriptor to be ready")
 
 
@@ -199,7 +200,7 @@ def poll(task: Task, watched: dict[int, int], timeout: float | None = None, maxe
     find = task.baton.world.files.find
     for number in [each for each in watched if find(each) is None and each not in _watched]:
         del watched[number]
-    seconds = None if timeout is None or timeout < 0 else timeout_of(timeout)
+    seconds = None if timeout is None or timeout < 0 else timeout_of(exact(timeout))
     try:
         found = wait(task, _enabled(watched), seconds, "a descriptor to be ready")
     except Deadlock as error:

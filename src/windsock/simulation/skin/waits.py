@@ -18,7 +18,7 @@ DONT_WAIT = int(socket.MSG_DONTWAIT)
 
 def deadline_of(task: Task, timeout: float | None) -> float | None:
     """Return when a time-out that begins now will be over."""
-    return None if timeout is None else task.baton.schedule.seconds + timeout
+    return None if timeout is None else task.baton.schedule.after(timeout)
 
 
 def left(task: Task, deadline: float | None) -> float | None:
