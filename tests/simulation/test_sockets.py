@@ -12,10 +12,12 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 
+from windsock.servers import BaseRequestHandler, UnixStreamServer
 from windsock.simulation import Deadlock, NotOfThisWorld, World, simulated
 
 
@@ -302,3 +304,30 @@ def test_a_unix_socket_has_a_file(world: World, tmp_path: Path) -> None:
     with pytest.raises(ConnectionRefusedError), socket.socket(socket.AF_UNIX) as late:
         late.connect(path)
     os.unlink(path)
+
+
+@pytest.mark.parametrize("place", [nullcontext(), simulated(seed=1)], ids=["kernel", "world"])
+def test_a_socket_file_that_another_server_has_taken_over_stays(
+    place: AbstractContextManager[object], tmp_path: Path
+) -> None:
+    path = str(tmp_path / "s")
+    with place:
+        first = UnixStreamServer(path, BaseRequestHandler)
+        os.unlink(path)  # its inode would be the next file's, were it not in use
+        with UnixStreamServer(path, BaseRequestHandler):
+            first.server_close()
+            stayed = os.path.exists(path)
+
+    assert (stayed, os.path.exists(path)) == (True, False)
+
+
+def test_no_descriptor_of_a_socket_file_is_left(tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    with simulated(seed=1):
+        forgotten = [socket.socket(socket.AF_UNIX) for _ in range(2)]
+        for number, each in enumerate(forgotten):
+            each.bind(str(tmp_path / str(number)))
+        during = os.listdir("/proc/self/fd")
+
+    assert len(during) == len(before) + 2
+    assert os.listdir("/proc/self/fd") == before

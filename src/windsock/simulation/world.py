@@ -47,7 +47,8 @@ class World:
         self.schedule = Schedule(seed, is_traced=is_traced)
         self.baton = Baton(self.schedule, seed, most_steps)
         self.baton.world = self
-        self.network = Network(self.schedule, RealFiles(), seed=seed)
+        self._socket_files = RealFiles()
+        self.network = Network(self.schedule, self._socket_files, seed=seed)
         self.files = Files(self.baton.notify)
         self.randomness = Randomness(seed)
         self._numbers = interpreter.ThreadNumbers()
@@ -154,6 +155,7 @@ class World:
             self._numbers.end()
             self.randomness.end()
             skin.remove()
+            self._socket_files.close()
             pinning.pin(self._processors)
 
 

@@ -15,6 +15,7 @@ from windsock.simulation.errors import NotSimulated
 from windsock.simulation.files import FIRST, Counter, File
 from windsock.simulation.live import current
 from windsock.simulation.skin.handles import member
+from windsock.simulation.skin.pipes import wait_for_data
 
 __all__ = ["NAMES"]
 
@@ -118,6 +119,8 @@ def _on_descriptor(old: Any, body: Callable[..., Any]) -> Callable[..., Any]:
     def stand_in(fd: Any, *arguments: Any, **keywords: Any) -> Any:
         number = fd if isinstance(fd, int) or not hasattr(fd, "fileno") else fd.fileno()
         if not isinstance(number, int) or number < FIRST:
+            if old is _read and isinstance(number, int):
+                wait_for_data(number)
             return old(fd, *arguments, **keywords)
         return body(member(old.__name__).baton.world.files.get(number), *arguments, **keywords)
 
@@ -133,6 +136,7 @@ def _refused(name: str) -> Callable[..., Any]:
     return refuse
 
 
+_read = standard.read
 _close, _dup, _eventfd, _set_wakeup = (
     standard.close,
     standard.dup,

@@ -22,6 +22,10 @@ class SocketFiles(Protocol):
         """Return the key of a socket file. Raises OSError (ENOENT, ECONNREFUSED if it is another kind of file)."""
         ...
 
+    def release(self, key: Hashable) -> None:
+        """Note that the socket of a file is closed: its key may be used again. Does nothing for other keys."""
+        ...
+
 
 class FilesInMemory:
     """A table of files without directories."""
@@ -44,6 +48,9 @@ class FilesInMemory:
         if key is None:
             raise failure(errno.ECONNREFUSED)
         return key
+
+    def release(self, key: Hashable) -> None:
+        """Do nothing: no key is used again."""
 
     def write(self, path: str) -> None:
         """Add an ordinary file."""

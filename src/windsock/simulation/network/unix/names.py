@@ -51,3 +51,4 @@ class UnixNames:
         """Forget the names of a socket that is closed."""
         for key in [key for key, value in self._owners.items() if value is owner]:
             del self._owners[key]
+            self._files.release(key)
