@@ -335,6 +335,34 @@ def test_a_script_of_a_fake_is_not_blamed_for_the_end_of_the_test(concurrency: s
     assert " within " not in str(unmet)
 
 
+PAUSES: dict[str, Callable[[windsock.RunningServer], object]] = {
+    "greet(delay=)": lambda server: server.greet(b"hello", delay=HOUR),
+    "reply(delay=)": lambda server: server.on(b"ask").reply(b"answer", delay=HOUR),
+    "play(pause)": lambda server: server.play(Script().pause(HOUR)),
+    "play(expect_silence)": lambda server: server.play(Script().expect_silence(HOUR)),
+}
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("pause", PAUSES)
+@pytest.mark.parametrize("concurrency", CONCURRENCIES)
+def test_a_pause_of_a_fake_lasts_until_its_server_stops(concurrency: str, pause: str, shorten: Shorten) -> None:
+    server = windsock.serving(concurrency=concurrency, timeout=HOUR, strict=False)
+    PAUSES[pause](server)
+    shorten()
+    with socket.create_connection(server.address) as client:
+        client.settimeout(LEFT["little time"] * 3)
+        if "reply" in pause:
+            client.sendall(b"ask")
+
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+
+        server.stop()
+        client.settimeout(DEADLINE)
+        assert client.recv(1) == b""
+
+
 BASES = (windsock.RunningServer, windsock.FaultProxy)
 
 

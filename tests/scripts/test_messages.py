@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import threading
+from typing import Any
 
 import pytest
 
@@ -14,9 +15,9 @@ from windsock.scripts import Inbox, Progress, Script, ScriptMismatch, ScriptTime
 class Talk:
     """A script that is played up to its failure; times are in seconds from the start."""
 
-    def __init__(self, script: Script, *, is_datagram: bool = False, limit: float = 100.0, whose: str = "") -> None:
+    def __init__(self, script: Script, *, is_datagram: bool = False, limit: float = 100.0, **options: Any) -> None:
         self.inbox = Inbox(is_datagram=is_datagram)
-        self.progress = Progress(script, self.inbox, timeout=5.0, limit=limit, whose=whose)
+        self.progress = Progress(script, self.inbox, timeout=5.0, limit=limit, **options)
         self.now = 10.0
 
     def go(self) -> Talk:
@@ -410,16 +411,51 @@ step 1, expect(b'PONG', timeout=3): nothing came within 3 s (cut short: the time
     )
 
 
-def test_the_time_of_the_test_is_too_short_for_a_pause() -> None:
-    with pytest.raises(ScriptTimeout) as caught:
-        Talk(Script().pause(3), limit=12.0).go()
+def test_a_pause_lasts_until_the_time_of_the_test_is_over() -> None:
+    talk = Talk(Script().pause(3), limit=12.0)
+    assert talk.progress.next(10.0) == Wait(12.0)
 
-    assert str(caught.value) == text(
+    assert talk.timeout(2) == text(
         """
-step 1, pause(3): only 2 s are left of the time of the test
+step 1, pause(3): only 2 s were left of the time of the test
   unread: nothing
 """
     )
+
+
+def test_a_pause_that_begins_after_the_time_of_the_test() -> None:
+    with pytest.raises(ScriptTimeout) as caught:
+        Talk(Script().pause(3), limit=9.0).go()
+
+    assert str(caught.value) == text(
+        """
+step 1, pause(3): the time of the test is over
+  unread: nothing
+"""
+    )
+
+
+def test_a_silence_lasts_until_the_time_of_the_test_is_over() -> None:
+    assert Talk(Script().expect_silence(3), limit=12.0).timeout(2) == text(
+        """
+step 1, expect_silence(3): only 2 s were left of the time of the test
+  unread: nothing
+"""
+    )
+
+
+@pytest.mark.parametrize("script", [Script().pause(3), Script().expect_silence(3)], ids=str)
+def test_a_pause_that_can_be_stopped_outlasts_the_time_of_the_test(script: Script) -> None:
+    talk = Talk(script, limit=12.0, can_be_stopped=True).go()
+
+    assert talk.progress.next(12.5) == Wait(13.0)
+    assert talk.progress.next(13.0) is None
+
+
+def test_a_wait_between_pieces_that_can_be_stopped_outlasts_the_time_of_the_test() -> None:
+    talk = Talk(Script().send(b"ab", every=3), limit=12.0, can_be_stopped=True).go()
+
+    assert talk.progress.next(12.5) == Wait(13.0)
 
 
 def test_the_time_of_the_test_is_over_between_two_pieces() -> None:

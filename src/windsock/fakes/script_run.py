@@ -26,7 +26,7 @@ BY_STOPPING = ("received the end", "was reset")
 
 def perform(script: Script, end: ServerStream | ServerDatagram, timeout: float, whose: str = "") -> Progress:
     """Play a script and return its progress. Raises ScriptMismatch, ScriptTimeout, ServerStopped, HandshakeFailed."""
-    progress = Progress(script, end.inbox, timeout=timeout, limit=latest(), whose=whose)
+    progress = Progress(script, end.inbox, timeout=timeout, limit=latest(), can_be_stopped=True, whose=whose)
     _play(progress, end)
     return progress
 
@@ -94,7 +94,9 @@ class ScriptRun:
         self._rests = False
         self.name = whose
         end.before_wait = self._look
-        self.progress = Progress(script, end.inbox, timeout=timeout, limit=latest(), whose=f"{whose}, ")
+        self.progress = Progress(
+            script, end.inbox, timeout=timeout, limit=latest(), can_be_stopped=True, whose=f"{whose}, "
+        )
 
     def run(self) -> None:
         """Play the script. Raises ScriptMismatch or ScriptTimeout, unless the server's stop ends it."""

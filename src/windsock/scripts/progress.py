@@ -29,8 +29,9 @@ __all__ = ["Act", "Action", "Progress", "Transmit", "Wait"]
 class Progress:
     """One script being played with one inbox.
 
-    `timeout` is for steps that have none of their own; `limit` is the monotonic time at which everything must be over;
-    `first` is the number of the first step, and `whose` a prefix of error messages. `cursor` is the position.
+    `timeout` is for steps that have none of their own; `limit` is the monotonic time at which everything must be over,
+    except for pauses if `can_be_stopped` (something else ends them then); `first` is the number of the first step, and
+    `whose` a prefix of error messages. `cursor` is the position.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Progress:
         *,
         timeout: float,
         limit: float = math.inf,
+        can_be_stopped: bool = False,
         first: int = 1,
         whose: str = "",
     ) -> None:
@@ -48,6 +50,7 @@ class Progress:
         self.cursor = Cursor(script, inbox, first)
         self._timeout = timeout
         self._limit = limit
+        self._pause_limit = math.inf if can_be_stopped else limit
         self._begun: float | None = None
         self._is_acting = False
         self._judging = Judging(inbox, self.cursor, whose)
@@ -115,11 +118,11 @@ class Progress:
         if self._sending is None:
             self._sending = Sending(step, self._judging.where(), self.inbox.conversation, now)
         sending = self._sending
+        if sending.left and now < min(sending.due_at, self._pause_limit):
+            return Wait(min(sending.due_at, self._pause_limit))
         if sending.left and now >= self._limit:
             why = f"the time of the test is over, and {sending.rest_in_words()}"
             raise ScriptTimeout(self._judging.failure(why, 0, now, is_cut=True))
-        if sending.left and now < sending.due_at:
-            return Wait(min(sending.due_at, self._limit))
         data = sending.take(now)
         if data is None:
             self._sending = None
@@ -264,11 +267,11 @@ class Progress:
         if now >= end:
             self._advance()
             return None
-        if end > self._limit:
-            left = self._limit - now
-            why = f"only {left:.3g} s are left of the time of the test" if left > 0 else "the time of the test is over"
+        if now >= self._pause_limit:
+            left = self._pause_limit - self._since(now)
+            why = f"only {left:.3g} s were left of the time of the test" if left > 0 else "the time of the test is over"
             raise ScriptTimeout(self._judging.failure(why, 0, now, is_cut=True))
-        return Wait(end)
+        return Wait(min(end, self._pause_limit))
 
     def _since(self, now: float) -> float:
         return now if self._begun is None else self._begun
