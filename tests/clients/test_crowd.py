@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from time import monotonic
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 import windsock
 from tests.clients.helpers import KINDS, Prefixed, each, serving
 from tests.support.handlers import UpperLines
-from tests.support.waiting import HOUR, ends_in_time
+from tests.support.waiting import DEADLINE, HOUR, ends_in_time
 from windsock import CrowdFailed, Script, ScriptMismatch, ScriptTimeout, UsageError
 from windsock.clients.connect_options import ConnectOptions
 from windsock.clients.connector import connector_to
@@ -42,6 +43,27 @@ def test_a_long_conversation(kind: str) -> None:
         assert summary.outcomes == {"eof": 30}
         assert summary.seconds >= 0.04
         assert summary.fastest <= summary.median <= summary.p99 <= summary.slowest <= summary.seconds
+
+
+def test_a_timeout_that_ends_while_another_client_has_the_loop_finds_what_has_come() -> None:
+    released = threading.Event()
+
+    def handle(request: socket.socket, *_: object) -> None:
+        if request.recv(1) == b"w":
+            released.wait(DEADLINE)
+        request.sendall(b"in time")
+
+    def block(_: bytes) -> bytes:
+        released.set()
+        time.sleep(1.1)
+        return b"over"
+
+    waits = Script().send(b"w").expect(b"in time", timeout=1.0)
+    blocks = Script().send(b"b").expect(b"in time").send(block)
+    with windsock.serving(handle) as server:
+        summary = server.crowd(2, lambda index: blocks if index else waits)
+
+        assert summary.met == 2
 
 
 @pytest.mark.parametrize("tls", [True, "starttls"])

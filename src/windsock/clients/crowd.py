@@ -119,9 +119,14 @@ class Crowd:
         return CrowdSummary(tuple(self.results[client.index] for client in self.clients), monotonic() - started)
 
     def go_on(self, client: CrowdClient, ready: int | None = None) -> None:
-        """Continue one run, with the ready events of its socket or at its time; then wait for its next need."""
+        """Continue one run, with the ready events of its socket or at its time; then wait for its next need.
+
+        At its time, look at the socket once more: while another run had the loop to itself, data may have come in time.
+        """
         if ready is None:
             client.timer = NEVER
+            if client.events and client.end is not None:
+                ready = client.end.ready(client.events, 0.0)
         assert client.run is not None
         try:
             events, until, event = client.run.send(ready)

@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -137,6 +138,25 @@ def test_a_handler_that_asks_not_to_wait_does_not(kind: Any) -> None:
         wait_until(lambda: len(outcomes) == 3, "the byte")
 
     assert outcomes == [("flag", True, None), ("setblocking", False, 0.0), (b"x", True, None)]
+
+
+@on_every_stream
+def test_a_timeout_that_ends_while_another_handler_has_the_loop_finds_what_has_come(kind: Any) -> None:
+    class Handler(servers.BaseRequestHandler):
+        def handle(self) -> None:
+            if self.request.recv(1) == b"w":
+                self.request.settimeout(0.3)
+                blocks.sendall(b"b")  # the other handler runs next
+                self.request.sendall(self.request.recv(10))
+            else:
+                waits.sendall(b"in time")
+                time.sleep(0.4)
+
+    with running(kind, Handler) as server, connect(server) as blocks, connect(server) as waits:
+        waits.sendall(b"w")
+
+        assert read(waits, 7) == b"in time"
+        assert server.errors == []
 
 
 @on_every_stream

@@ -230,12 +230,23 @@ class Scheduler(ServeLoop):
         return None if end == math.inf else max(0.0, end - monotonic())
 
     def _ring(self) -> None:
-        """Wake the greenlets whose deadline has passed."""
+        """Wake the greenlets whose deadline has passed.
+
+        Look at their descriptors once more: while a greenlet had the loop to itself, data may have come in time.
+        """
         now = monotonic()
         for turn in self._alarms.due(now):
             if turn.deadline is not None and turn.deadline <= now:  # it was not woken meanwhile
+                is_ready = turn in self._ready or self._has_come(turn)
                 self._forget(turn)
-                turn.switch(False)
+                turn.switch(is_ready)
+
+    def _has_come(self, turn: RequestGreenlet) -> bool:
+        """Return whether what a greenlet waits for is there."""
+        if turn.doing not in (IN, OUT):
+            return False
+        what = turn.doing | PRI if turn.descriptor in self._urgent else turn.doing
+        return wait_alone(turn.descriptor, what, 0.0)
 
     def _forget(self, turn: RequestGreenlet) -> None:
         """Remove a greenlet from everything that it waits for."""
