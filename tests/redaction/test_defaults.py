@@ -95,6 +95,29 @@ def test_a_key_at_the_end_of_a_literal_hides_nothing_of_the_sentence(sentence: s
     assert redaction.text(sentence) == sentence
 
 
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("assert [b'AUTH secre...b'GET d', ...] == []", "assert [b'AUTH *****...b'GET d', ...] == []"),
+        ("assert [b'AUTH secre...'GET d', ...] == []", "assert [b'AUTH *****...'GET d', ...] == []"),
+        ('assert ["AUTH secre..."it\'s d", 3] == []', 'assert ["AUTH *****..."it\'s d", 3] == []'),
+        ("assert ['AUTH secre...\"d\", 'x'] == ['y']", "assert ['AUTH *****...\"d\", 'x'] == ['y']"),
+        ("assert 'AUTH secre...hunt7' == ''", "assert 'AUTH *****...*****' == ''"),
+        ("assert \"AUTH secre...n't7\" == ''", "assert \"AUTH *****...****\" == ''"),
+        ("assert {'password': 'secre...'b': 1} == {}", "assert {'password': '*****...'b': 1} == {}"),
+        ("assert <Login password=secre...hunt7> is None", "assert <Login password=*****...*****> is None"),
+        ("AUTH secre...", "AUTH *****..."),
+    ],
+)
+def test_what_pytest_leaves_out_of_a_long_text_is_not_masked_with_what_follows(sentence: str, shown: str) -> None:
+    assert redaction.text(sentence) == shown
+
+
+@pytest.mark.parametrize("sign", ["-", "+"])
+def test_a_login_in_a_line_of_a_diff_is_masked(sign: str) -> None:
+    assert redaction.text(f"          {sign} PASS hunt7") == f"          {sign} PASS *****"
+
+
 def test_an_error_of_ours_is_not_taken_for_a_login() -> None:
     message = str(FramingMissing("on(b'PING')"))
 

@@ -68,7 +68,7 @@ PASSING = {
     b"<value>": rb"[^\r\n]+",
 }
 SHOWN = {
-    b"<begin>": rb"(?:^[ \t|]*(?:(?:\w+\.)*(?-i:[A-Z])\w*:[ ])?|(?<=['\"])|(?<=\\n))",
+    b"<begin>": rb"(?:^[ \t|]*(?:[-+][ ]|(?:\w+\.)*(?-i:[A-Z])\w*:[ ])?|(?<=['\"])|(?<=\\n))",
     b"<word>": rb"(?:\b|(?<=\\[nrt]))",
     b"<fold>": rb"(?:\\r)?\\n(?:[ \t]|\\t)+",
     b"<end>": rb"(?:\r?\n|(?:\\r)?\\n)",
@@ -79,6 +79,9 @@ SHOWN = {
 LITERAL = re.compile(rb"(?<!\w)[bru]{0,2}(?:\"(?:[^\"\\\r\n]|\\.)*\"|'(?:[^'\\\r\n]|\\.)*')", re.IGNORECASE)
 SENTENCE_GOES_ON = b" \t\r\n,;:.)]}"
 """What follows the end of a literal, rather than a quote that begins a value."""
+LEFT_OUT = b"..."
+"""What pytest puts in the place of the middle of a long text, which may be that of several literals."""
+UP_TO_A_QUOTE = re.compile(rb"(?:[^'\"\\]|\\.)*")
 
 
 @lru_cache(maxsize=2)
@@ -102,6 +105,19 @@ def _within_literals(find: Callable[[bytes], Iterable[Span]], data: bytes) -> It
     for start, end in found:
         if start in ends and data[start : start + 1] in SENTENCE_GOES_ON:
             continue
-        last = next((last - 1 for first, last in literals if first <= start < last), end)
-        if start < min(end, last):
-            yield start, min(end, last)
+        last = next((last - 1 for first, last in literals if first <= start < last), None)
+        yield from _without_gaps(data, start, end if last is None else min(end, last), is_in_literal=last is not None)
+
+
+def _without_gaps(data: bytes, start: int, end: int, *, is_in_literal: bool) -> Iterator[Span]:
+    """Give the parts of a secret around what was left out; the last may be of another text: then a literal begins."""
+    while (gap := data.find(LEFT_OUT, start, end)) >= 0:
+        if start < gap:
+            yield start, gap
+        start = gap + len(LEFT_OUT)
+        if not is_in_literal and (quote := UP_TO_A_QUOTE.match(data, start, end)):
+            end = quote.end()
+        if data[end : end + 1] in (b"'", b'"') and data[end + 1 : end + 2] not in SENTENCE_GOES_ON:
+            return
+    if start < end:
+        yield start, end
