@@ -28,7 +28,9 @@ def add_notes(error: BaseException) -> None:
         return
     State.has_failed = True
     with contextlib.suppress(Exception, pytest.fail.Exception):
-        found = concluded or findings_for(phases.servers_to_show(), error, since=State.part_began)
+        found = concluded or findings_for(
+            phases.servers_to_show(), error, since=State.part_began, programs=State.programs
+        )
         if not concluded:
             for sentence in found:
                 error.add_note(f"windsock: {sentence}")

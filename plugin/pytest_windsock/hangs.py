@@ -239,6 +239,6 @@ def _conclusions(phase: _Phase) -> list[str]:
         from windsock.findings import findings_for
 
         error = pytest.fail.Exception(f"Timeout (>{phase.seconds:g}s)")  # as pytest-timeout says it
-        return findings_for(phase.servers, error.with_traceback(trace))
+        return findings_for(phase.servers, error.with_traceback(trace), programs=State.programs)
     except Exception:  # likewise
         return []

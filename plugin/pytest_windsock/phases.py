@@ -145,8 +145,7 @@ def _explain(error: BaseException, *, is_over: bool = True) -> None:
     from pytest_windsock import verdict
 
     try:
-        if is_recorded:
-            conclude(error)
+        conclude(error)
         verdict.explain(error, [*State.servers, *State.programs], is_over=is_over)
     except (Exception, pytest.fail.Exception) as problem:
         error.add_note(f"windsock: its servers could not be looked at: {problem!r}")

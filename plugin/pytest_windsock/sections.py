@@ -14,7 +14,7 @@ from windsock import redaction
 from windsock.net.system import monotonic
 from windsock.recording.transcript.excerpt import LINES, excerpt
 from windsock.recording.transcript.subjects import CaptureSubject, start_of, subject_of
-from windsock.recording.transcript.transcript import Transcript
+from windsock.recording.transcript.transcript import Mark, Transcript
 
 if TYPE_CHECKING:
     from windsock import RunningServer
@@ -38,7 +38,7 @@ def sections(servers: Servers, when: str | None) -> Iterator[tuple[str, str]]:
     What the report of the test itself has shown is not shown again at its teardown, only what came after it.
     """
     suffix = " (teardown)" if when == "teardown" else ""
-    transcript = Transcript(subjects_of(servers), State.marks)
+    transcript = Transcript(subjects_of(servers), [*State.marks, *_marks_of_programs()])
     was_shown = bool(State.shown)
     lines = _lines(transcript)
     if when != "teardown":
@@ -66,12 +66,19 @@ def of_programs(servers: Servers, when: str | None) -> Iterator[tuple[str, str]]
     zero = start_of(subjects_of(servers)) or State.began
     since, State.output_shown = max(State.began, State.output_shown), monotonic()
     for each in State.programs:
-        lines = [(time, text) for time, text in each.output.timed_lines() if time >= since]
+        changes = [(change.at, f"--- {change}") for change in each.changes]
+        lines = [(time, text) for time, text in sorted([*each.output.timed_lines(), *changes]) if time >= since]
         shown = [f"{time - zero:+.4f} {redaction.line(text)}" for time, text in lines]
         if len(shown) > LINES and not _is_verbose():
             shown = [f"... {len(shown) - LINES:,} more lines ...", *shown[-LINES:]]
         if shown or when != "teardown":
             yield f"windsock: output of {each.describe()}", "\n".join(shown) or "(nothing)"
+
+
+def _marks_of_programs() -> Iterator[Mark]:
+    """Give what happened to real programs in this test, such as a pause."""
+    for each in State.programs:
+        yield from ((change.at, f"{each.name}: {change}") for change in each.changes if change.at >= State.began)
 
 
 def subjects_of(servers: Servers) -> list[CaptureSubject]:

@@ -54,11 +54,9 @@ def test_the_address_is_named_and_the_one_that_the_client_tried(conclude: Conclu
     }
 
 
-def test_servers_that_were_not_meant_or_are_refused_on_purpose_are_not_mentioned(conclude: Conclude) -> None:
+def test_servers_that_were_not_meant_are_not_mentioned(conclude: Conclude) -> None:
     found = conclude(
         """
-    from windsock.faults import Refuse
-
     def test_bystander(tcp_server, udp_server):
         tcp_server.echo()
         with client_of(tcp_server) as client:
@@ -70,11 +68,7 @@ def test_servers_that_were_not_meant_or_are_refused_on_purpose_are_not_mentioned
 
     def test_another_file(tcp_server):
         open("/no/such/file")
-
-    def test_refused(tcp_server):
-        with tcp_server.fault(Refuse()):
-            client_of(tcp_server)
     """
     )
 
-    assert found == {"test_bystander": [], "test_another_reason": [], "test_another_file": [], "test_refused": []}
+    assert found == {"test_bystander": [], "test_another_reason": [], "test_another_file": []}

@@ -131,3 +131,32 @@ def test_the_recorder_knows_no_stop_after_it() -> None:
     connection.record_end(1e12)
     assert connection.ending is windsock.Ending.SERVER_CLOSE
     recorder.close()
+
+
+def test_an_outage_is_in_the_transcript() -> None:
+    with windsock.serving() as server:
+        with server.outage():
+            pass
+
+        assert [each.partition(" ")[2] for each in server.transcript()] == [
+            "--- outage() began",
+            "--- outage() ended",
+        ]
+
+
+def test_an_outage_of_one_test_is_not_in_the_part_of_the_next() -> None:
+    with windsock.serving() as server:
+        with server.checkpoint("one"), server.outage():
+            pass
+
+        with server.checkpoint("two"):
+            assert list(server.changes) == []
+
+
+def test_a_disconnected_proxy_is_in_the_transcript() -> None:
+    with windsock.serving() as server, windsock.proxy(server.address) as proxy:
+        proxy.disconnect()
+        proxy.disconnect()
+        proxy.reconnect()
+
+        assert [each.partition(" ")[2] for each in proxy.transcript()] == ["--- disconnect()", "--- reconnect()"]

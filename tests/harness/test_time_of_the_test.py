@@ -361,6 +361,8 @@ def test_a_pause_of_a_fake_lasts_until_its_server_stops(concurrency: str, pause:
         server.stop()
         client.settimeout(DEADLINE)
         assert client.recv(1) == b""
+    words = "stopped" if "play" in pause else "the server was stopped before all of the reply was sent"
+    assert words in str(server.transcript())
 
 
 BASES = (windsock.RunningServer, windsock.FaultProxy)

@@ -356,3 +356,18 @@ def test_another_word_for_missing_is_a_usage_error(run: Run) -> None:
     result = run("def test_it(real_server):\n    real_server(['true'], missing='xfail')\n")
 
     result.stdout.fnmatch_lines(["*UsageError: real_server(missing='xfail'): expected 'fail' or 'skip'"])
+
+
+def test_the_report_says_that_the_program_was_paused(run: Run) -> None:
+    result = run(
+        SESSION
+        + """
+def test_paused(small):
+    assert ask(small)
+    small.pause()
+    with socket.create_connection(small.address, 0.2) as client:
+        client.recv(1)
+"""
+    )
+
+    result.stdout.fnmatch_lines(["E * windsock: python: pause() had stopped its processes*", "+* --- pause()"])

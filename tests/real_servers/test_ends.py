@@ -219,3 +219,25 @@ def test_twenty_in_a_row_leave_nothing() -> None:
         with real_server(["sleep", "60", "{port}"], ready=lambda server: True) as server:
             pass
         assert not is_alive(server.pid or 0)
+
+
+def test_what_happens_to_a_program_is_noted() -> None:
+    with real_server(SERVER) as server:
+        server.resume()
+        server.pause()
+        server.resume()
+        server.kill()
+        server.restart()
+        with server.outage():
+            pass
+
+    noted = [(str(each), each.is_down) for each in server.changes]
+    assert noted == [
+        ("pause()", True),
+        ("resume()", False),
+        ("kill()", True),
+        ("restart() began", True),
+        ("restart() ended", False),
+        ("outage() began", True),
+        ("outage() ended", False),
+    ]

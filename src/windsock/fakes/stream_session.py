@@ -11,11 +11,13 @@ from windsock.fakes.server_endpoint import ServerStopped, ServerStream, StopEven
 from windsock.net.ancillary import receive_without
 from windsock.net.system import monotonic
 from windsock.recording import AsItArrives, Cutter, Framing, MessageTooLong, UntilEof
+from windsock.recording.events import Kind
 from windsock.recording.protocol_framing import protocol_of
 from windsock.recording.protocol_messages import OtherDirection, replies_cutter
 from windsock.scripts import Script
 from windsock.scripts.conversation import Conversation
 from windsock.scripts.steps import Send
+from windsock.taps.requests import connection_of
 
 __all__ = ["StreamSession", "mark_exchange"]
 
@@ -79,7 +81,9 @@ class StreamSession:
                 self._handle_messages(self._framing, arrived)
             self._finish()
         except ServerStopped:
-            pass  # the server stops in the middle of a reply
+            connection = connection_of(self._request)
+            if connection is not None:
+                connection.note(Kind.NOTE, b"the server was stopped before all of the reply was sent")
 
     def _greet(self, greeting: Answer) -> bytes:
         """Send the greeting; return the data that came meanwhile."""

@@ -42,10 +42,13 @@ from windsock.findings import (
     tls_options_apart,
     tls_plaintext,
     tls_truncated,
+    turned_away,
     unanswered,
     unfinished_reply,
     waiting,
+    was_down,
 )
+from windsock.findings.downs import ProgramFacts, program_from
 from windsock.findings.facts import Case, FailureFacts, Finding, ServerFacts, SourceLine
 from windsock.findings.failure import failure_from
 from windsock.findings.gathering import Handlers, handlers_of, server_from
@@ -91,25 +94,30 @@ ALL: tuple[Find, ...] = (
     tls_options_apart.find,
     tls_plaintext.find,
     tls_truncated.find,
+    turned_away.find,
     unanswered.find,
     unfinished_reply.find,
     waiting.find,
+    was_down.find,
 )
 
 
-def findings_for(subjects: Iterable[Any], error: BaseException, *, since: float = 0.0) -> list[str]:
+def findings_for(
+    subjects: Iterable[Any], error: BaseException, *, since: float = 0.0, programs: Iterable[Any] = ()
+) -> list[str]:
     """Return at most three sentences about why a test has failed, the most probable cause first.
 
-    `subjects` are the servers and proxies of the test, `error` is its exception. They are drained first, so that what
-    clients have sent counts. What a finding raises is dropped. Connections count that something happened on `since`
-    then, in monotonic seconds. A wrong call of windsock's functions (UsageError) has no other cause.
+    `subjects` are the servers and proxies of the test, `programs` its real programs, `error` is its exception. Servers
+    and proxies are drained first, so that what clients have sent counts. What a finding raises is dropped. Connections
+    count that something happened on `since` then, in monotonic seconds. A wrong call of windsock's functions
+    (UsageError) has no other cause.
     """
     if isinstance(error, UsageError):
         return []
-    return [line(each.sentence) for each in findings_in(case_from(subjects, error, since))]
+    return [line(each.sentence) for each in findings_in(case_from(subjects, error, since, programs))]
 
 
-def case_from(subjects: Iterable[Any], error: BaseException, since: float = 0.0) -> Case:
+def case_from(subjects: Iterable[Any], error: BaseException, since: float = 0.0, programs: Iterable[Any] = ()) -> Case:
     """Return the facts of a failed test, with the places where handlers stand before they are waited for."""
     subjects = list(subjects)
     failure = failure_from(error)
@@ -120,7 +128,7 @@ def case_from(subjects: Iterable[Any], error: BaseException, since: float = 0.0)
     servers = tuple(_servers(zip(subjects, handlers, strict=True), failure.at))
     if since:
         servers = tuple(_of_part(servers, since))
-    return Case(servers=servers, failure=failure, threads=others)
+    return Case(servers=servers, programs=tuple(_programs(programs, since)), failure=failure, threads=others)
 
 
 def _of_part(servers: Iterable[ServerFacts], since: float) -> Iterator[ServerFacts]:
@@ -130,6 +138,13 @@ def _of_part(servers: Iterable[ServerFacts], since: float) -> Iterator[ServerFac
         if connections or not each.connections:
             firings = tuple(one for one in each.firings if one.at >= since)
             yield replace(each, connections=connections, firings=firings)
+
+
+def _programs(programs: Iterable[Any], since: float) -> Iterator[ProgramFacts]:
+    for each in programs:
+        with contextlib.suppress(Exception):  # such as one without an address
+            facts = program_from(each)
+            yield replace(facts, downs=tuple(down for down in facts.downs if down.ended is None or down.ended >= since))
 
 
 def _threads(failure: FailureFacts) -> tuple[tuple[str, SourceLine], ...]:
@@ -153,9 +168,11 @@ def _servers(subjects: Iterable[tuple[Any, Handlers]], failed_at: float) -> Iter
 def findings_in(case: Case) -> list[Finding]:
     """Return the most probable findings, one about each connection."""
     found = sorted(_all(case), key=lambda each: -each.weight)
+    explained = frozenset[object]().union(*(each.explains for each in found))
     shown: dict[tuple[object, ...], Finding] = {}
     for each in found:
-        shown.setdefault(each.about, each)
+        if each.explains or each.about[0] not in explained:
+            shown.setdefault(each.about, each)
     return list(shown.values())[:MOST]
 
 

@@ -11,6 +11,7 @@ from windsock.recording import Direction
 if TYPE_CHECKING:
     from windsock.fakes.patterns import Pattern
     from windsock.faults import Firing
+    from windsock.findings.downs import Down, ProgramFacts
     from windsock.recording import Chunk, Ending, Framing
     from windsock.security.certificate_choice import CertificateChoice
     from windsock.security.handshake_info import TLSHandshake
@@ -138,6 +139,7 @@ class ServerFacts:
     alpn: tuple[str, ...] = ()
     versions: tuple[str, str] = ("", "")
     firings: tuple[Firing, ...] = ()
+    downs: tuple[Down, ...] = ()
     connections: tuple[ConnectionFacts, ...] = ()
     in_hand: frozenset[int] = frozenset()
 
@@ -226,9 +228,10 @@ class FailureFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One failed test: its servers and proxies, its exception, and where its other threads stand, by name."""
+    """One failed test: its servers, proxies and programs, its exception, and where its other threads stand, by name."""
 
     servers: tuple[ServerFacts, ...]
+    programs: tuple[ProgramFacts, ...] = ()
     failure: FailureFacts = field(default_factory=FailureFacts)
     threads: tuple[tuple[str, SourceLine], ...] = ()
 
@@ -237,6 +240,25 @@ class Case:
         """Give those that are not only in front of another one, whose traffic would be told twice."""
         known = [each.address for each in self.servers if not each.is_proxy]
         return (each for each in self.servers if not (each.is_proxy and each.upstream in known))
+
+    def is_about_another(self, address: object, shown: str) -> bool:
+        """Return whether the client that failed was, or may have been, one of another server than the one there.
+
+        A proxy in front of that is no other server.
+        """
+        failure = self.failure
+        if failure.tried:
+            return failure.tried not in (shown, *(each.shown for each in self.servers if each.upstream == address))
+        others = (each for each in self.servers if address not in (each.address, each.upstream))
+        clients = [one for each in others for one in each.connections if one.peer]
+        if any(failure.sockets):
+            return any(each.peer in failure.sockets for each in clients)
+        return not failure.has("refused") and any(each.was_in_use(failure) for each in clients)
+
+    def in_line_with(self, address: object) -> frozenset[str]:
+        """Return the names of the server or proxy at an address, of the proxies before it and the servers behind it."""
+        behind = [each.upstream for each in self.servers if each.address == address and each.is_proxy]
+        return frozenset(each.name for each in self.servers if {address, *behind} & {each.address, each.upstream})
 
     def has_named(self, *errors: str) -> bool:
         """Return whether the exception is, or has, one of these classes of ours, which name the cause themselves."""
@@ -247,9 +269,11 @@ class Case:
 class Finding:
     """One conclusion: a plain sentence. The one with the highest `weight`, 0 to 100, is the most probable.
 
-    `about` is a server's name and a connection's index, or more: of two findings about the same, one is shown.
+    `about` is a server's name and a connection's index, or more: of two findings about the same, one is shown. Of the
+    servers that `explains` names, this says all: other findings about them are not shown.
     """
 
     weight: int
     sentence: str
     about: tuple[object, ...]
+    explains: frozenset[str] = frozenset()

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from windsock.errors import WindsockError
 from windsock.findings import places
+from windsock.findings.downs import downs_in
 from windsock.findings.facts import ConnectionFacts, HandlerPlace, RuleFacts, ServerFacts
 from windsock.net import addresses
 from windsock.net.system import os, platform
@@ -82,6 +83,7 @@ def server_from(subject: Any, handlers: Handlers, failed_at: float) -> ServerFac
         framing=framing,
         rules=() if fake is None else tuple(_rule(each, len(all_connections), in_hand) for each in fake.rules),
         firings=tuple(subject.firings[-MOST_FIRINGS:]),
+        downs=tuple(downs_in(subject.changes)),
         connections=tuple(_connections(all_connections, framing, handlers, failed_at)),
         in_hand=in_hand,
         **_tls(subject, options),

@@ -258,7 +258,8 @@ class RunningServer(FakeAPI, CheckpointAPI):
         self._check_waits_for_another("outage()")
         if self._is_inherited:
             raise UsageError(f"outage(): the {self.name} is this child's parent's; expected it in the parent")
-        with outage_of(self.server, self._run, self._faults, lambda: self._is_stopped):
+        outage = outage_of(self.server, self._run, self._faults, lambda: self._is_stopped)
+        with self._recorder.changes.during("outage()"), outage:
             yield
 
     def outage_for(self, seconds: float) -> AbstractContextManager[None]:

@@ -23,11 +23,13 @@ def timed_outage(outage: AbstractContextManager[None], seconds: float, timeout: 
     check_seconds(f"outage_for({seconds!r})", seconds)
     is_over = threading.Event()
     failures: list[BaseException] = []
+    left_by: list[BaseException] = []
 
     def end() -> None:
         is_over.wait(capped(seconds))
+        error = left_by[0] if left_by else None
         try:
-            outage.__exit__(None, None, None)
+            outage.__exit__(*((None, None, None) if error is None else (type(error), error, error.__traceback__)))
         except BaseException as failure:  # raised in the test's thread
             failures.append(failure)
 
@@ -42,9 +44,13 @@ def timed_outage(outage: AbstractContextManager[None], seconds: float, timeout: 
         raise
     try:
         yield
+    except BaseException as error:
+        left_by.append(error)
+        raise
     finally:
         is_over.set()
         thread.join(to_stop(timeout))
+        left_by.clear()  # it refers to this frame
         if thread.is_alive():
             raise StillRunning("the end of outage_for()", timeout, [thread.name])
     if failures:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
+from windsock.recording.changes import Change, Changes
 
 if TYPE_CHECKING:
     from windsock.faults import FaultHandle
@@ -23,6 +24,12 @@ class ProgramPlace:
         self.options = options
         self._make_proxy = make_proxy or _proxy
         self._faulty: FaultProxy | None = None
+        self._changes = Changes()
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What happened to it as a whole, such as `pause()` and an outage."""
+        return tuple(self._changes)
 
     @property
     def address(self) -> Any:

@@ -185,16 +185,20 @@ class RealServer(ProgramPlace):
     def pause(self) -> None:
         """Stop all its processes where they stand (SIGSTOP): it accepts connections, and does not answer."""
         process = self._running("pause")
+        self._changes.note("pause()", is_down=True)
         process.signal_all(signal.SIGSTOP)
         process.wait_until_paused()
 
     def resume(self) -> None:
         """Undo `pause()`."""
         self._running("resume").signal_all(signal.SIGCONT)
+        if self._changes and self._changes[-1].is_down:
+            self._changes.note("resume()", is_down=False)
 
     def kill(self) -> None:
         """Kill all its processes (SIGKILL), and wait until they are gone. Connections are reset or ended."""
         self._running("kill")
+        self._changes.note("kill()", is_down=True)
         self._execution.kill()
 
     def restart(self) -> None:
@@ -203,14 +207,14 @@ class RealServer(ProgramPlace):
         Raises what `stop()` and `real_server()` raise.
         """
         self._check_not_stopped("restart()")
-        with self._down():
+        with self._changes.during("restart()"), self._down():
             pass
 
     @contextlib.contextmanager
     def outage(self) -> Iterator[None]:
         """Be down for the length of a `with`: it is stopped, clients are refused; then up again, same address."""
         self._running("outage")
-        with self._down():
+        with self._changes.during("outage()"), self._down():
             yield
 
     @uninterrupted

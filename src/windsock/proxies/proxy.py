@@ -197,6 +197,7 @@ class FaultProxy(FaultReports, Subject):
 
         if self._outage is None and not self._is_stopped:
             self._relay_loop.event_loop.ask(self._front.shut, to_stop(self.timeout))
+            self._recorder.changes.note("disconnect()", is_down=True)
             self._outage = self.fault_set.install(Blackhole(), allow_unfired=True, name=f"outage of the {self.name}")
 
     def reconnect(self) -> None:
@@ -204,6 +205,7 @@ class FaultProxy(FaultReports, Subject):
         outage, self._outage = self._outage, None
         if outage is not None:
             self.fault_set.remove(outage)
+            self._recorder.changes.note("reconnect()", is_down=False)
             if not self._is_stopped:
                 self._relay_loop.event_loop.call(self._front.open)
 

@@ -12,6 +12,7 @@ from windsock.net.addresses import Address, show
 from windsock.net.deadlines import within
 from windsock.net.system import monotonic
 from windsock.recording import exception_pickle
+from windsock.recording.changes import Changes
 from windsock.recording.channel import Channel
 from windsock.recording.connection import Connection
 from windsock.recording.connection_numbers import ConnectionNumbers
@@ -57,6 +58,8 @@ class Recorder(NullRecorder):
         self.pending = Pending()
         self.expected: list[object] = []
         """Deliberate failures: the errors, or the indices of the connections whose handler fails."""
+        self.changes = Changes()
+        """What happened to the server or proxy as a whole."""
         self._memory = Memory()
         self._channel: Channel | None = None
         self._loss: RecordingFailed | None = None
@@ -187,6 +190,7 @@ class Recorder(NullRecorder):
             self._end_part_before()
             self._part = part
             self.numbers.begin_part()
+            self.changes.begin_part()
             self.expected = [each for each in self.expected if any(each == kept.index for kept in self.connections)]
 
     def _end_part_before(self) -> None:

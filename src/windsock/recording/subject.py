@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, count
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -15,6 +15,7 @@ from windsock.net import addresses, virtual
 from windsock.net.interrupts import stop_forgotten
 from windsock.net.system import monotonic, os
 from windsock.recording.async_life import AsyncLife
+from windsock.recording.changes import Change
 from windsock.recording.connections import Connections
 from windsock.recording.errors import HandlerErrors, counted, first_of_each
 from windsock.recording.exception_pickle import in_short
@@ -70,6 +71,8 @@ class Subject(AsyncLife):
         self.began = monotonic()
         self._world = virtual.number()
         self._recorder = Recorder()
+        self.changes: Sequence[Change] = self._recorder.changes
+        """What happened to it as a whole, such as an outage."""
         self._recorder.protocol = protocol_of(framing)
         self._has_failed = False
         self._process_id = os.getpid()

@@ -34,4 +34,6 @@ def summary(recorder: Recorder) -> str:
 
 
 def _transcript(recorder: Recorder, firings: Sequence[Firing] = ()) -> Transcript:
-    return Transcript([CaptureSubject("", None, list(recorder.connections), firings=firings)])
+    return Transcript(
+        [CaptureSubject("", None, list(recorder.connections), firings=firings, changes=tuple(recorder.changes))]
+    )

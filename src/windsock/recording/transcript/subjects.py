@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from windsock import redaction
 from windsock.net.addresses import Address
+from windsock.recording.changes import Change
 from windsock.recording.connection import Connection
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ class RecordedServer(Protocol):
 
     def describe(self) -> str:
         """Return in one line what this is and where."""
+        ...
+
+    @property
+    def changes(self) -> Sequence[Change]:
+        """What happened to it as a whole, such as an outage."""
         ...
 
     def unrecorded_firings(self) -> Sequence[Firing]:
@@ -55,6 +61,8 @@ class CaptureSubject:
     """The seed, and which faults have never fired."""
     firings: Sequence[Firing] = ()
     """What faults did, in the order of time, unless it is recorded with a connection."""
+    changes: Sequence[Change] = ()
+    """What happened to it as a whole, in the order of time."""
 
     def firings_after(self, number: int) -> Sequence[Firing]:
         """Return what faults did after the n-th connection was opened and before the next one, by their order from 0.
@@ -85,10 +93,12 @@ def subject_of(server: RecordedServer) -> CaptureSubject:
         description=server.describe(),
         fault_lines=fault_lines,
         firings=firings,
+        changes=tuple(server.changes),
     )
 
 
 def start_of(subjects: Sequence[CaptureSubject]) -> float:
     """Return when the first thing of all happened, in monotonic seconds; 0 if nothing did."""
     opened = (each.begins for subject in subjects for each in subject.connections)
-    return min((*opened, *(subject.firings[0].at for subject in subjects if subject.firings)), default=0.0)
+    others = (each[0].at for subject in subjects for each in (subject.firings, subject.changes) if each)
+    return min((*opened, *others), default=0.0)

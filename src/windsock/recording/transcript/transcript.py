@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from windsock import redaction
 from windsock.errors import visible
+from windsock.recording.changes import Change
 from windsock.recording.connection import Connection
 from windsock.recording.transcript.events import firing_text
 from windsock.recording.transcript.lines import TranscriptLine, lines_of
@@ -49,7 +50,7 @@ class Transcript:
     @property
     def is_empty(self) -> bool:
         """Return whether nothing was recorded."""
-        return not any(each.connections or each.firings for each in self.subjects)
+        return not any(each.connections or each.firings or each.changes for each in self.subjects)
 
     @property
     def heading(self) -> list[str]:
@@ -109,7 +110,12 @@ class Transcript:
         marks: list[tuple[float, Named]] = [
             (time, ("", TranscriptLine(time, MARK, f"--- {text}"))) for time, text in self._marks
         ]
-        return sorted([*firings, *marks], key=lambda each: each[0])
+        changes = [(each.at, self._change(subject, each)) for subject in self.subjects for each in subject.changes]
+        return sorted([*firings, *changes, *marks], key=lambda each: each[0])
+
+    def _change(self, subject: CaptureSubject, change: Change) -> Named:
+        whose = f"{visible(subject.name)}: " if self._has_names else ""
+        return "", TranscriptLine(change.at, MARK, f"--- {whose}{change}")
 
     def _name(self, subject: CaptureSubject) -> str:
         return f"{visible(subject.name)} " if self._has_names else ""
