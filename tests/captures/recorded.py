@@ -11,6 +11,7 @@ from windsock import RunningServer, Script, proxy, scripted_client, serving
 from windsock.faults import Firing, Reset
 from windsock.proxies.proxy import FaultProxy
 from windsock.recording import Connections, Recorder
+from windsock.recording.changes import Change
 from windsock.recording.events import Kind
 from windsock.servers import StreamRequestHandler
 
@@ -50,6 +51,7 @@ class Recording:
         self.address: Any = ("127.0.0.1", 4000)
         self.recorder = Recorder()
         self.firings: Sequence[Firing] = ()
+        self.changes: Sequence[Change] = ()
 
     @property
     def connections(self) -> Connections:

@@ -238,6 +238,40 @@ def test_a_fault_that_never_fires_fails_a_strict_test() -> None:
     )
 
 
+OPEN_BEFORE = "#0 was open before it, and it acts on connections made after it (on all with relay=True of the server)"
+
+
+@on_every_stream_kind
+def test_a_fault_on_a_connection_that_was_open_before_says_why_it_never_fired(transport: str, concurrency: str) -> None:
+    server = windsock.serving(Echo, transport=transport, concurrency=concurrency)
+    with server.connect() as client:
+        client.send(b"x\n").expect(b"x\n")
+        server.fault(Reset())
+        client.send(b"x\n").expect(b"x\n")
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        server.finish()
+
+    assert OPEN_BEFORE in str(caught.value.exceptions[0])
+    assert server.fault_summary()[1] == f"never fired: Reset(); {OPEN_BEFORE}"
+
+
+@pytest.mark.parametrize("options", [{"relay": True}, {}], ids=["relay", "closed"])
+def test_a_fault_on_a_relayed_connection_or_on_one_that_had_ended_does_not_say_so(options: dict[str, Any]) -> None:
+    server = windsock.serving(Echo, **options)
+    with server.connect() as client:
+        client.send(b"x\n").expect(b"x\n")
+        if not options:
+            client.close()
+            server.connections.wait(1)
+        server.fault(Reset(after_bytes=100))
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        server.finish()
+
+    assert "before it" not in str(caught.value.exceptions[0])
+
+
 @pytest.mark.parametrize("options", [{"strict": False}, {"faults": [(Delay(1), {"allow_unfired": True})]}])
 def test_unless_it_may(options: dict[str, Any]) -> None:
     with windsock.serving(Echo, **options) as server:

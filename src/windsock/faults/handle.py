@@ -78,6 +78,8 @@ class FaultHandle:
         """For Hold: whether all items may continue."""
         self.credit = 0
         """For Hold: how many items may have continued in each direction of each connection."""
+        self.passed_over: tuple[int, ...] = ()
+        """The indices of connections that were open when it was installed, and on which it cannot act."""
         self.epoch = 0
         """Counts resumes; after each, the fault starts again on every connection."""
         self.firings = 0

@@ -10,7 +10,7 @@ from windsock.errors import WindsockError
 if TYPE_CHECKING:
     from windsock.faults import FaultHandle, Selector
 
-__all__ = ["FaultNeverFired", "said"]
+__all__ = ["FaultNeverFired", "said", "why_unfired"]
 
 
 class FaultNeverFired(WindsockError):
@@ -30,7 +30,17 @@ class FaultNeverFired(WindsockError):
     @classmethod
     def of(cls, handle: FaultHandle, traffic: str) -> FaultNeverFired:
         """Return the error for a fault that never fired."""
-        return cls(repr(handle.fault), said(handle.selector), traffic)
+        because = why_unfired(handle)
+        return cls(repr(handle.fault), said(handle.selector), f"{traffic}; {because}" if because else traffic)
+
+
+def why_unfired(handle: FaultHandle) -> str:
+    """Return why a fault has not acted on connections that were open when it was installed; "" if there were none."""
+    if not handle.passed_over:
+        return ""
+    first, *others = handle.passed_over
+    which = f"#{first} and {len(others)} more were" if others else f"#{first} was"
+    return f"{which} open before it, and it acts on connections made after it (on all with relay=True of the server)"
 
 
 def said(selector: Selector) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from windsock.faults.never_fired import why_unfired
+
 if TYPE_CHECKING:
     from windsock.faults import FaultHandle, FaultSet, Firing
 
@@ -60,4 +62,9 @@ def _summary_of(fault_set: FaultSet) -> list[str]:
     unfired = fault_set.unfired
     if not fault_set.log and not unfired:
         return []
-    return [f"seed {fault_set.seed}", *(f"never fired: {each.fault!r}" for each in unfired)]
+    return [f"seed {fault_set.seed}", *map(_unfired_line, unfired)]
+
+
+def _unfired_line(handle: FaultHandle) -> str:
+    because = why_unfired(handle)
+    return f"never fired: {handle.fault!r}" + (f"; {because}" if because else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from windsock.findings.downs import Down
+from windsock.findings.downs import Down, ProgramFacts
 from windsock.findings.facts import Case, ConnectionFacts, Finding, ServerFacts
 
 __all__ = ["find"]
@@ -23,7 +23,8 @@ def find(case: Case) -> Iterator[Finding]:
     """Give those that were down when a client failed, or whose latest connection an outage has ended."""
     if not case.failure.has("refused", "timeout", "reset", "end"):
         return
-    for each in (*case.servers, *case.programs):
+    places: tuple[ServerFacts | ProgramFacts, ...] = (*case.servers, *case.programs)
+    for each in places:
         if not each.downs or case.is_about_another(each.address, each.shown):
             continue
         down = each.downs[-1]

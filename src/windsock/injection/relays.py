@@ -35,6 +35,11 @@ class Relays:
         if self._make_stream is not None and self._peer_credentials is not None:
             server.peer_credentials = self._credentials_of_client
 
+    def passed_over(self) -> tuple[int, ...]:
+        """Return the connections that are open and not relayed, on which faults of streams cannot act."""
+        connections = list(self._recorder.connections)
+        return tuple(each.index for each in connections if not each.is_closed and each.index not in self.indices)
+
     def relay(self, request: Any, connection: Connection) -> Any:
         """Take an accepted connection over; return what its handler gets: a socket of the kind that it would have got.
 

@@ -97,7 +97,10 @@ class ServerFaults:
         handle = fault_options.install(self.fault_set, fault, check, keywords)
         if self._wants_relays():
             self._have_relays()
+        past = () if self._relays is None else self._relays.passed_over()
         for each in handle.handles if isinstance(handle, FaultGroup) else (handle,):
+            if not ON_LINKS.isdisjoint(each.fault.applies_to):
+                each.passed_over = past
             self._begin(each)
         return handle
 
