@@ -21,6 +21,7 @@ from windsock import LengthPrefix, Script
 from windsock.fakes.fake_replies import FakeReplies
 from windsock.fakes.replies import Answer
 from windsock.fakes.responder import Responder
+from windsock.fakes.rule_options import RuleOptions
 from windsock.fakes.stream_session import StreamSession
 from windsock.recording import framing_from
 from windsock.recording.events import Kind
@@ -106,7 +107,7 @@ def outcome(tell: Callable[[Responder], None], framing: Any, pieces: list[bytes]
 
 def tell(told: list[Told], responder: Responder, queued: int, *, echoes: bool) -> None:
     for number, each in enumerate(told):
-        rule = responder.replies.rule(each.pattern, after=each.after, connections=each.connections, first=False)
+        rule = responder.replies.rule(each.pattern, RuleOptions(after=each.after, connections=each.connections))
         rule.reply(b"<%d>" % number, times=1).then(lambda data: b"[%d]" % len(data), times=each.times)
     for number in range(queued):
         responder.replies.add(Answer(b"(%d)" % number), 1)

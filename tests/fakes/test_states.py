@@ -26,6 +26,7 @@ from windsock import RunningServer, Script
 from windsock.fakes.fake_replies import FakeReplies
 from windsock.fakes.replies import Answer
 from windsock.fakes.responder import Responder
+from windsock.fakes.rule_options import RuleOptions
 from windsock.fakes.state_cells import StateCells
 
 both = pytest.mark.parametrize("across_processes", [False, True])
@@ -298,10 +299,10 @@ def test_a_message_is_counted_once_when_another_one_changes_the_state_meanwhile(
             responder.answer(b"other", 1)
         return message == b"m"
 
-    passed_over = replies.rule(b"m", after=5).reply(b"0")
-    left_out = replies.rule(meddle, states=("a",)).reply(b"1")
-    replies.rule(b"other").reply(b"-", then="b")
-    replies.rule(b"m", states=("b",)).reply(b"2")
+    passed_over = replies.rule(b"m", RuleOptions(after=5)).reply(b"0")
+    left_out = replies.rule(meddle, RuleOptions(states=("a",))).reply(b"1")
+    replies.rule(b"other", RuleOptions()).reply(b"-", then="b")
+    replies.rule(b"m", RuleOptions(states=("b",))).reply(b"2")
 
     assert responder.answer(b"m", 0) == Answer(b"2")
     assert (passed_over.matches, left_out.matches) == (1, 0)

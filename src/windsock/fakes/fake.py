@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Unpack
 
@@ -18,12 +18,13 @@ from windsock.fakes.paced_session import session_of
 from windsock.fakes.playable import check_playable
 from windsock.fakes.replies import Answer, Delivery, Replied, checked_times, made_answer
 from windsock.fakes.responder import Responder
-from windsock.fakes.rules import Connections, Rule, checked_after, checked_connections
+from windsock.fakes.rule_options import RuleOptions
+from windsock.fakes.rules import Rule
 from windsock.fakes.script_queue import QueuedScript, ScriptQueue
 from windsock.fakes.script_run import ScriptRun, can_go_on
 from windsock.fakes.server_endpoint import ServerStream, StopEvent
 from windsock.fakes.shared_replies import HalfReplies
-from windsock.fakes.states import Scope, checked_states
+from windsock.fakes.states import Scope
 from windsock.net.system import threading
 from windsock.protocols.values import as_bytes
 from windsock.recording import Connection, Framing, Recorder, preview
@@ -89,15 +90,7 @@ class Fake:
 
     # --- rules, replies and scripts
 
-    def on(
-        self,
-        pattern: object,
-        *,
-        after: int = 0,
-        connections: Connections | None = None,
-        first: bool = False,
-        state: str | Sequence[str] | None = None,
-    ) -> Rule:
+    def on(self, pattern: object, options: RuleOptions) -> Rule:
         """Create a rule for bytes, a compiled regular expression over bytes, or a predicate.
 
         With framing, bytes must equal a message (with or without its line end, delimiter, length prefix or record
@@ -110,13 +103,11 @@ class Fake:
         `first`: the rule comes before existing rules, not after them. `state`: the state or states in which the rule
         answers, all by default; see `states()`.
         """
-        checked_after(after)
-        which, states = checked_connections(connections), checked_states(state)
         if not isinstance(patterns.checked(pattern), bytes):
             self._check_framing(f"on({code_of(pattern)})")
         with self._lock:
             self._make_stop_event()
-            return self._replies.rule(pattern, after=after, connections=which, first=first, states=states)
+            return self._replies.rule(pattern, options)
 
     def states(self, *, start: str = "start", per: Scope = "connection") -> None:
         """Name the first state, and say what has a state: each connection, or the server as a whole.

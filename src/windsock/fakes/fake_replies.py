@@ -9,7 +9,8 @@ from windsock.fakes.counters import Counters
 from windsock.fakes.errors import UnreachableRule
 from windsock.fakes.replies import Answer
 from windsock.fakes.reply_queue import Queue
-from windsock.fakes.rules import Connections, Rule
+from windsock.fakes.rule_options import RuleOptions
+from windsock.fakes.rules import Rule
 from windsock.fakes.state_table import table, unreachable
 from windsock.fakes.states import States
 
@@ -67,29 +68,13 @@ class FakeReplies:
 
     # --- adding
 
-    def rule(
-        self,
-        pattern: object,
-        *,
-        after: int = 0,
-        connections: Connections | None = None,
-        first: bool = False,
-        states: tuple[str, ...] = (),
-    ) -> Rule:
-        """Add a rule, after the existing ones but before shared ones, or before all of them if `first`."""
-        rule = Rule(
-            pattern,
-            self._counters_of_rules(),
-            after=after,
-            connections=connections,
-            is_first=first,
-            is_datagram=self._is_datagram,
-        )
-        rule.set_states(states, self.states)
+    def rule(self, pattern: object, options: RuleOptions) -> Rule:
+        """Add a rule, after the existing ones but before shared ones, or before all of them if it comes first."""
+        rule = Rule(pattern, options, self._counters_of_rules(), self.states, is_datagram=self._is_datagram)
         own, shared = self.rules, [*self._shared.rules]
         if shared:
             own = own[: len(own) - len(shared)]
-        self.rules = [rule, *own, *shared] if first else [*own, rule, *shared]
+        self.rules = [rule, *own, *shared] if options.first else [*own, rule, *shared]
         return rule
 
     def add(self, answer: Answer, times: int | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Self, TypeAlias, Unpack
+from typing import Any, Self, Unpack
 
 from windsock.errors import UsageError
 from windsock.fakes import patterns
@@ -12,47 +12,31 @@ from windsock.fakes.answers import Answers
 from windsock.fakes.counters import Counters
 from windsock.fakes.replies import UNSAID, Answer, Delivery, HowToEnd, Replied, checked_times, made_answer
 from windsock.fakes.reply_queue import in_times
+from windsock.fakes.rule_options import RuleOptions
 from windsock.fakes.states import Origin, States, checked_then
 from windsock.protocols.values import message_in
 from windsock.recording import preview
 from windsock.redaction import masked
 from windsock.scripts import Script
 from windsock.scripts.actions import StepData
-from windsock.scripts.repr import code_of
 
-__all__ = ["Connections", "HowToEnd", "Rule", "checked_after", "checked_connections"]
-
-Connections: TypeAlias = int | slice | range | Callable[[int], object]
-"""Connections by index from 0: one, a slice, or those that a function accepts."""
+__all__ = ["HowToEnd", "Rule"]
 
 
 class Rule:
     """Messages that match a pattern, and the replies to them: to the first one, the second one, and so on.
 
-    The first `after` matches are skipped and left to later rules. `connections` are the connections that the rule is
-    for.
+    The matches that its options skip are left to later rules. `states` are those of its fake.
     """
 
     def __init__(
-        self,
-        pattern: object,
-        counters: Counters,
-        *,
-        after: int = 0,
-        connections: Connections | None = None,
-        is_first: bool = False,
-        is_datagram: bool = False,
+        self, pattern: object, options: RuleOptions, counters: Counters, states: States, *, is_datagram: bool
     ) -> None:
         self.pattern = patterns.checked(pattern)
         self._value = message_in(pattern) if isinstance(self.pattern, bytes) else None
         """The message of a protocol that the pattern was made from, if any."""
-        self.after = after
-        self.is_first = is_first
-        """Whether it was added before the existing rules."""
-        self.connections = connections
-        self.states: tuple[str, ...] = ()
-        """The states that it is for; none: it is for all."""
-        self._states_of_fake: States | None = None
+        self.options = options
+        self._states = states
         self._answers = Answers()
         self._is_optional = False
         self._stays = False
@@ -60,6 +44,8 @@ class Rule:
         self._counters = counters
         self._counter = counters.add()
         self._is_datagram = is_datagram
+        if options.states:
+            states.use(*options.states)
 
     def __repr__(self) -> str:
         return self.code
@@ -154,8 +140,8 @@ class Rule:
             times = None
         checked_times(method, times)
         answer.check(method, is_datagram=self._is_datagram)
-        if checked_then(method, then) is not None and self._states_of_fake is not None:
-            self._states_of_fake.use(str(then))
+        if checked_then(method, then) is not None:
+            self._states.use(str(then))
         self._answers.add(replace(answer, then=then), times)
         self._stays = stays
         return self
@@ -167,12 +153,10 @@ class Rule:
 
     # --- for the fake
 
-    def set_states(self, names: tuple[str, ...], states: States) -> None:
-        """Make it a rule for these states of a fake; none: for all."""
-        self.states = names
-        self._states_of_fake = states
-        if names:
-            states.use(*names)
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The states that it is for; none: it is for all."""
+        return self.options.states
 
     def is_in(self, state: str | None) -> bool:
         """Return whether the rule is for messages in this state; None: the fake has no states."""
@@ -185,16 +169,10 @@ class Rule:
 
     def is_for(self, connection: int, state: str | None = None) -> bool:
         """Return whether the rule is for this connection, in this state; None: the fake has no states."""
-        if self.states and not self.is_in(state):
+        options = self.options
+        if options.states and not self.is_in(state):
             return False
-        which = self.connections
-        if which is None:
-            return True
-        if isinstance(which, int):
-            return which == connection
-        if isinstance(which, slice):
-            return connection in range(*which.indices(connection + 1))
-        return connection in which if isinstance(which, range) else bool(which(connection))
+        return options.connections is None or options.has_connection(connection)
 
     @property
     def matches(self) -> int:
@@ -209,7 +187,7 @@ class Rule:
     def most(self) -> int | None:
         """The most messages that it counts; None: no limit."""
         limit = self._answers.limit
-        return None if limit is None else self.after + limit
+        return None if limit is None else self.options.after + limit
 
     def counts(self, turn: int) -> bool:
         """Return whether it counts the match at that turn, from 0."""
@@ -218,12 +196,13 @@ class Rule:
 
     def is_due(self) -> bool:
         """Return whether it answers the next match."""
-        return self._counters.taken(self._counter) >= self.after and not self.is_used_up()
+        return self._counters.taken(self._counter) >= self.options.after and not self.is_used_up()
 
     def take(self) -> int | None:
         """Count a match; return its number among those to answer, from 0, or None if it is not answered."""
         turn = self._counters.take(self._counter, self.most)
-        return None if turn is None or turn < self.after else turn - self.after
+        after = self.options.after
+        return None if turn is None or turn < after else turn - after
 
     def answer(self, turn: int) -> Answer | None:
         """Return the reply at that turn; None for nothing."""
@@ -233,15 +212,15 @@ class Rule:
         """Return why a message that matches was not answered."""
         if not self.is_for(origin.connection):
             return f"matches, but not in connection #{origin.connection}"
-        if not self.is_in(origin.state) and self._states_of_fake is not None:
-            names, whose = " or ".join(map(repr, self.states)), self._states_of_fake.whose
+        if not self.is_in(origin.state):
+            names, whose = " or ".join(map(repr, self.states)), self._states.whose
             return f"matches, but only in state {names} (the {whose} is in {origin.state!r})"
         if not self._answers:
             return "matches, but has no reply; use .reply(...), or .reply_with(lambda message: None) for none"
         if self.is_used_up():
             count = self._answers.limit or 0
             return f"matches, but is used up after {count} time{'' if count == 1 else 's'}"
-        return f"matches, but is skipped (after={self.after})"
+        return f"matches, but is skipped (after={self.options.after})"
 
     @property
     def shown_pattern(self) -> str:
@@ -253,16 +232,7 @@ class Rule:
     @property
     def start(self) -> str:
         """The start of the rule, as a test would write it."""
-        words = [self.shown_pattern]
-        if self.after:
-            words.append(f"after={self.after}")
-        if self.connections is not None:
-            words.append(f"connections={code_of(self.connections)}")
-        if self.is_first:
-            words.append("first=True")
-        if self.states:
-            words.append(f"state={(self.states[0] if len(self.states) == 1 else self.states)!r}")
-        return f"on({', '.join(words)})"
+        return f"on({', '.join([self.shown_pattern, *self.options.code()])})"
 
     @property
     def code(self) -> str:
@@ -272,29 +242,7 @@ class Rule:
     def unmet(self) -> str | None:
         """Return a description of the unused part of the rule, or None if there is none."""
         seen = self._counters.taken(self._counter)
-        needed = self.after + self._answers.needed
+        needed = self.options.after + self._answers.needed
         if seen >= needed or self._is_optional:
             return None
         return f"{self.code}: {'never matched' if not seen else f'matched {seen} of {in_times(needed)}'}"
-
-
-def checked_after(after: Any) -> None:
-    """Raise UsageError if `after` is not a whole number from 0 up."""
-    if not isinstance(after, int) or isinstance(after, bool) or after < 0:
-        raise UsageError(f"on(after={after!r}): expected the number of matches to skip, 0 or more")
-
-
-def checked_connections(which: Any) -> Connections | None:
-    """Return the checked `connections=`. Raises UsageError for invalid values."""
-    is_number = isinstance(which, int) and not isinstance(which, bool) and which >= 0
-    if which is None or is_number or isinstance(which, range) or callable(which):
-        return which  # type: ignore[no-any-return]  # checked above
-    if isinstance(which, slice):
-        if all(each is None or (isinstance(each, int) and each >= 0) for each in (which.start, which.stop, which.step)):
-            return which
-        raise UsageError(
-            f"on(connections={which!r}): the number of connections is unknown; expected no negative numbers"
-        )
-    raise UsageError(
-        f"on(connections={which!r}): expected an index from 0, a slice of them, or a function of the index"
-    )

@@ -86,7 +86,7 @@ def _taker(rules: Iterable[Rule], taken: Counter[Rule]) -> Rule | None:
     for rule in rules:
         if rule.counts(taken[rule]):
             taken[rule] += 1
-            if taken[rule] > rule.after:
+            if taken[rule] > rule.options.after:
                 return rule
     return None
 

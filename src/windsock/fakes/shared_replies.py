@@ -10,7 +10,8 @@ from windsock.fakes.errors import FramingMissing
 from windsock.fakes.fake_replies import FakeReplies
 from windsock.fakes.replies import Answer, Delivery, checked_times, made_answer
 from windsock.fakes.responder import Responder
-from windsock.fakes.rules import Rule, checked_after
+from windsock.fakes.rule_options import RuleOptions
+from windsock.fakes.rules import Rule
 from windsock.net.system import threading
 from windsock.protocols.values import Sendable
 from windsock.recording import Framing, LengthPrefix, is_framed, preview
@@ -37,13 +38,12 @@ class SharedReplies:
         self.of_datagrams = HalfReplies(responder, None)
         self.of_stream = HalfReplies(responder, framing, is_judge=True)
 
-    def on(self, pattern: object, *, after: int, first: bool) -> Rule:
+    def on(self, pattern: object, options: RuleOptions) -> Rule:
         """Add a rule. See Fake.on."""
-        checked_after(after)
         patterns.checked(pattern)
         self._check_framing(f"on({code_of(pattern)})")
         with self._lock:
-            return self._replies.rule(pattern, after=after, first=first)
+            return self._replies.rule(pattern, options)
 
     def reply(self, data: Sendable, times: int | None, **delivery: Unpack[Delivery]) -> None:
         """Answer the next messages. See Fake.reply."""

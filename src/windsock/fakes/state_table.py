@@ -76,7 +76,8 @@ def _reached(rules: Iterable[Rule], start: str) -> set[str]:
 
 def _takes_all_in(taker: Rule, states: Sequence[str]) -> bool:
     """Return whether a rule takes every message in some states. It may, on purpose, with `first=True`."""
-    is_for_all = taker.connections is None and not taker.after and taker.most is None and not taker.is_first
+    options = taker.options
+    is_for_all = options.connections is None and not options.after and taker.most is None and not options.first
     return is_for_all and (not taker.states or (bool(states) and set(states) <= set(taker.states)))
 
 

@@ -10,7 +10,8 @@ from windsock.errors import UsageError
 if TYPE_CHECKING:
     from windsock.fakes.fake import Fake
     from windsock.fakes.replies import Delivery, Replied
-    from windsock.fakes.rules import Connections, HowToEnd, Rule
+    from windsock.fakes.rule_options import Connections
+    from windsock.fakes.rules import HowToEnd, Rule
     from windsock.fakes.states import Scope
     from windsock.options.server_options import Resolved
     from windsock.scripts import Script
@@ -37,7 +38,11 @@ class FakeAPI:
         state: str | Sequence[str] | None = None,
     ) -> Rule:
         """Begin a rule for messages: `server.on(b"PING\\r\\n").reply(b"PONG\\r\\n")`. See Fake.on."""
-        return self._told().on(pattern, after=after, connections=connections, first=first, state=state)
+        fake = self._told()
+        from windsock.fakes.rule_options import RuleOptions
+
+        options = RuleOptions.checked(after=after, connections=connections, first=first, state=state)
+        return fake.on(pattern, options)
 
     def states(self, *, start: str = "start", per: Scope = "connection") -> Self:
         """Name the first state of rules with `state=`, and say what has a state: each connection, or the server.

@@ -157,7 +157,10 @@ class RunningPair:
 
         Raises UsageError if one of the two has a handler, or the stream has no framing.
         """
-        return self._told("on").on(pattern, after=after, first=first)
+        shared = self._told("on")
+        from windsock.fakes.rule_options import RuleOptions
+
+        return shared.on(pattern, RuleOptions.checked(after=after, first=first))
 
     def reply(self, data: Sendable, *, times: int | None = 1, **delivery: Unpack[Delivery]) -> Self:
         """Answer the next message, over TCP or UDP; `times` of them, or every one with None."""
