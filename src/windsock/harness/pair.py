@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from windsock.errors import UsageError
 from windsock.harness.running import RunningServer
@@ -13,7 +13,7 @@ from windsock.harness.serving import serving
 from windsock.harness.thread_pool import ThreadPool
 from windsock.harness.timed_outage import timed_outage
 from windsock.options.listeners import StartError
-from windsock.options.server_options import Handler
+from windsock.options.server_options import Handler, SharedKeywords
 from windsock.recording import Connection, Requests, framing_from
 from windsock.recording.protocol_framing import protocol_of
 from windsock.recording.subject import distinct_name
@@ -34,26 +34,11 @@ TRIES = 20
 """How many free ports of TCP are tried, until one is free for UDP too."""
 
 
-class PairKeywords(TypedDict, total=False):
+class PairKeywords(SharedKeywords, total=False):
     """The keywords of `serving_pair()`: the handlers, and what both servers are asked, as in `serving()`."""
 
     tcp_handler: Handler | None
     udp_handler: Handler | None
-    concurrency: str | None
-    framing: Any
-    host: str | None
-    port: int
-    backlog: int
-    strict: bool
-    allow_unused: bool
-    accept: bool
-    timeout: float
-    allow_external: bool
-    name: str | None
-    faults: Sequence[Any]
-    relay: bool
-    seed: int | None
-    redact: Any
 
 
 def serving_pair(

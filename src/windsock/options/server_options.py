@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from windsock.security.certificate_choice import Certificate
 
-__all__ = ["Handler", "Options", "ServerKeywords"]
+__all__ = ["Handler", "Options", "ServerKeywords", "SharedKeywords"]
 
 Handler: TypeAlias = type | Callable[..., object]
 """A request handler class, or a function of request, client_address and server."""
@@ -54,15 +54,13 @@ WORDS = {
 }
 
 
-class ServerKeywords(TypedDict, total=False):
-    """The keywords of `serving()`, of the fixture `serve` and of the marker; their defaults are in Options."""
+class SharedKeywords(TypedDict, total=False):
+    """The keywords of `serving()` that `serving_pair()` has too, for both its servers."""
 
-    transport: str | None
     concurrency: str | None
     framing: Any
     host: str | None
     port: int
-    path: str | os.PathLike[str] | None
     backlog: int
     strict: bool
     allow_unused: bool
@@ -70,6 +68,17 @@ class ServerKeywords(TypedDict, total=False):
     timeout: float
     allow_external: bool
     name: str | None
+    faults: Sequence[Any]
+    relay: bool
+    seed: int | None
+    redact: Any
+
+
+class ServerKeywords(SharedKeywords, total=False):
+    """The keywords of `serving()`, of the fixture `serve` and of the marker; their defaults are in Options."""
+
+    transport: str | None
+    path: str | os.PathLike[str] | None
     tls: bool | str | ssl.SSLContext | None
     certificate: Certificate | Mapping[str, Certificate]
     key_type: str | None
@@ -77,10 +86,6 @@ class ServerKeywords(TypedDict, total=False):
     minimum_version: str | ssl.TLSVersion | None
     maximum_version: str | ssl.TLSVersion | None
     ciphers: str | None
-    faults: Sequence[Any]
-    relay: bool
-    seed: int | None
-    redact: Any
     multicast: str | None
     broadcast: bool
 
