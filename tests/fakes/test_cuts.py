@@ -93,7 +93,7 @@ def outcome(tell: Callable[[Responder], None], framing: Any, pieces: list[bytes]
     tell(responder)
     with recording() as (_, connection):
         request = Cut(connection, [each for each in pieces if each])
-        conversation = StreamSession(responder, request, None, 0, framing, stop_event=pytest.fail, timeout=lambda: 1.0)
+        conversation = StreamSession(responder, request, None, 0, framing, pytest.fail, lambda: 1.0)
         try:
             conversation.run(None)
             error = ""

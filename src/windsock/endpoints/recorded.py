@@ -9,13 +9,14 @@ from windsock.errors import PeerError
 from windsock.net.abort import kernel_socket
 from windsock.net.ancillary import receive_without
 from windsock.net.pushback import give_back, is_tls_handshake
+from windsock.net.sockets import is_unix_stream
 from windsock.net.system import socket
 from windsock.recording.events import Kind
 from windsock.scripts import steps as kinds
 from windsock.scripts.steps import Step
 from windsock.taps.requests import connection_of
 
-__all__ = ["RecordedStream", "is_unix_stream"]
+__all__ = ["RecordedStream"]
 
 
 class RecordedStream(StreamEndpoint):
@@ -60,8 +61,3 @@ class RecordedStream(StreamEndpoint):
         is_unix = kernel_socket(self.sock).family == getattr(socket, "AF_UNIX", None)
         if self._connection is not None and not is_unix:
             self._connection.note(Kind.SERVER_RESET)
-
-
-def is_unix_stream(request: Any) -> bool:
-    """Return whether a request is a plain Unix socket, on which descriptors can come."""
-    return request.family == getattr(socket, "AF_UNIX", None) and not hasattr(request, "pending")

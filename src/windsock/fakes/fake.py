@@ -14,7 +14,7 @@ from windsock.fakes.errors import FramingMissing, UnexpectedConnection
 from windsock.fakes.expectations import Expectations
 from windsock.fakes.fake_replies import FakeReplies
 from windsock.fakes.pace import Pace, Pacing
-from windsock.fakes.paced_session import session_of
+from windsock.fakes.paced_session import PacedResponder, PacedSession
 from windsock.fakes.playable import check_playable
 from windsock.fakes.replies import Answer, Delivery, Replied, checked_times, made_answer
 from windsock.fakes.responder import Responder
@@ -25,6 +25,7 @@ from windsock.fakes.script_run import ScriptRun, can_go_on
 from windsock.fakes.server_endpoint import ServerStream, StopEvent
 from windsock.fakes.shared_replies import HalfReplies
 from windsock.fakes.states import Scope
+from windsock.fakes.stream_session import StreamSession
 from windsock.net.system import threading
 from windsock.protocols.values import as_bytes
 from windsock.recording import Connection, Framing, Recorder, preview
@@ -272,9 +273,12 @@ class Fake:
         index = -1 if connection is None else connection.index
         if self._script_queue.are_over(index) and not self._responder:
             raise UnexpectedConnection(self._script_queue.count)
-        rest = (request, server, index, self._framing)
-        pace, keywords = self._pacing.pace, {"stop_event": self._make_stop_event, "timeout": self.timeout}
-        session_of(self._responder, pace, *rest, **keywords).run(self._greeting)
+        rest = (request, server, index, self._framing, self._make_stop_event, self.timeout)
+        if (pace := self._pacing.pace) is None:
+            session = StreamSession(self._responder, *rest)
+        else:
+            session = PacedSession(PacedResponder(self._responder, pace), *rest)
+        session.run(self._greeting)
 
     def _play(self, play: QueuedScript, request: Any, server: Any, connection: Connection) -> None:
         stop_event = self._make_stop_event()

@@ -21,7 +21,7 @@ from windsock.recording.events import Kind
 from windsock.scripts import Script
 from windsock.taps.requests import connection_of
 
-__all__ = ["PacedResponder", "PacedSession", "session_of"]
+__all__ = ["PacedResponder", "PacedSession"]
 
 
 class PacedResponder:
@@ -29,6 +29,7 @@ class PacedResponder:
 
     def __init__(self, responder: Responder, pace: Pace) -> None:
         self._responder = responder
+        self.protocol = responder.protocol
         self.pace = pace
         self.count = 0
         """The number of messages so far."""
@@ -61,8 +62,8 @@ class PacedResponder:
 class PacedSession(StreamSession):
     """One stream connection of a fake that does more than answer each message in turn; see StreamSession."""
 
-    def __init__(self, responder: PacedResponder, *rest: Any, **keywords: Any) -> None:
-        super().__init__(responder, *rest, **keywords)
+    def __init__(self, responder: PacedResponder, *rest: Any) -> None:
+        super().__init__(responder, *rest)
         self._paced = responder
         self._pace = responder.pace
         self._idle = responder.pace.idle
@@ -162,10 +163,3 @@ class PacedSession(StreamSession):
         if count:
             replies = "1 delayed reply was" if count == 1 else f"{count} delayed replies were"
             self._note(f"{replies} not sent: the connection was over")
-
-
-def session_of(responder: Responder, pace: Pace | None, *rest: Any, **keywords: Any) -> StreamSession:
-    """Return the session of a connection; `rest` and `keywords` are those of StreamSession."""
-    if pace is None:
-        return StreamSession(responder, *rest, **keywords)
-    return PacedSession(PacedResponder(responder, pace), *rest, **keywords)

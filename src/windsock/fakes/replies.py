@@ -79,7 +79,8 @@ class Answer:
 
         Raises UsageError if a function returns anything else, or what such a server cannot send.
         """
-        message = body(self.framing, message)
+        if self.framing is not None:
+            message = body(self.framing, message)
         conversation.message = message
         if isinstance(self.pattern, re.Pattern):
             conversation.matched(self.pattern, message)

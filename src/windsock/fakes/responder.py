@@ -19,7 +19,7 @@ from windsock.fakes.unexpected import unexpected_message
 from windsock.recording import Framing, is_framed, protocol_of
 
 if TYPE_CHECKING:
-    from windsock.protocols.protocol import Protocol as MessageProtocol
+    pass
 
 __all__ = ["Responder"]
 
@@ -42,15 +42,12 @@ class Responder:
         self.replies = replies
         self._states = replies.states
         self._framing = framing
+        self.protocol = protocol_of(framing)
+        """The protocol of the messages, if they have one."""
         self.is_datagram = is_datagram
         self._has_messages = is_datagram or is_framed(framing)
         self.shared: _FurtherReplies | None = None
         """The replies that it shares with another fake, which come after its own."""
-
-    @property
-    def protocol(self) -> MessageProtocol | None:
-        """The protocol of the messages, if they have one."""
-        return protocol_of(self._framing)
 
     def __bool__(self) -> bool:
         return bool(self.replies or self.shared)

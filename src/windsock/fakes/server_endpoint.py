@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from windsock.endpoints.endpoint import DONTWAIT, SLICE, Endpoint
-from windsock.endpoints.recorded import RecordedStream, is_unix_stream
+from windsock.endpoints.recorded import RecordedStream
 from windsock.errors import UsageError
 from windsock.net import addresses, sockets
 from windsock.net.abort import kernel_socket
@@ -26,7 +26,6 @@ __all__ = [
     "ServerStopped",
     "ServerStream",
     "StopEvent",
-    "is_unix_stream",
     "nothing",
     "ready_among",
     "resting",

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from windsock.fakes.replies import Answer
 from windsock.fakes.script_run import perform
-from windsock.fakes.server_endpoint import ServerStopped, ServerStream, StopEvent, is_unix_stream
+from windsock.fakes.server_endpoint import ServerStopped, ServerStream, StopEvent
 from windsock.net.ancillary import receive_without
+from windsock.net.sockets import is_unix_stream
 from windsock.net.system import monotonic
 from windsock.recording import AsItArrives, Cutter, Framing, MessageTooLong, UntilEof
 from windsock.recording.events import Kind
-from windsock.recording.protocol_framing import protocol_of
 from windsock.recording.protocol_messages import OtherDirection, replies_cutter
 from windsock.scripts import Script
 from windsock.scripts.conversation import Conversation
 from windsock.scripts.steps import Send
 from windsock.taps.requests import connection_of
+
+if TYPE_CHECKING:
+    from windsock.protocols.protocol import Protocol as MessageProtocol
 
 __all__ = ["StreamSession", "mark_exchange"]
 
@@ -26,6 +29,8 @@ CHUNK = 256 * 1024
 
 class Answering(Protocol):
     """What a session asks for replies: see Responder."""
+
+    protocol: MessageProtocol | None
 
     def answer(self, message: bytes, connection: int) -> Answer | None:
         """Return the reply to a whole message."""
@@ -49,7 +54,6 @@ class StreamSession:
         server: Any,
         connection: int,
         framing: Framing | None,
-        *,
         stop_event: Callable[[], StopEvent],
         timeout: Callable[[], float],
     ) -> None:
@@ -57,7 +61,7 @@ class StreamSession:
         self._request = request
         self._server = server
         self._connection = connection
-        self._conversation = Conversation(request, index=connection, protocol=protocol_of(framing))
+        self._conversation = Conversation(request, index=connection, protocol=responder.protocol)
         self._framing = framing
         self._stop_event = stop_event
         self._timeout = timeout
@@ -102,8 +106,8 @@ class StreamSession:
             while not self._is_over and (message := cutter.cut()) is not None:
                 self._has_interim = False
                 self._answer_message(message, cutter)
-            if len(cutter) and not self._has_interim and (protocol := protocol_of(framing)) is not None:
-                self._send(interim := protocol.interim_reply(cutter.beginning))
+            if len(cutter) and not self._has_interim and self._responder.protocol is not None:
+                self._send(interim := self._responder.protocol.interim_reply(cutter.beginning))
                 self._has_interim = bool(interim)
         if len(cutter) and isinstance(framing, UntilEof):
             self._answer_message(cutter.rest(), cutter)

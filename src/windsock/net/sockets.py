@@ -22,6 +22,7 @@ __all__ = [
     "error_of",
     "has_unread",
     "is_ip",
+    "is_unix_stream",
     "largest_datagram",
     "on_both_loopbacks",
     "prepare",
@@ -48,6 +49,11 @@ NOWHERE = struct.pack("H14x", socket.AF_UNSPEC)
 def is_ip(each: socket.socket) -> bool:
     """Return whether a socket is a TCP or UDP socket, not a Unix one."""
     return each.family in (socket.AF_INET, socket.AF_INET6)
+
+
+def is_unix_stream(request: Any) -> bool:
+    """Return whether a request is a plain Unix socket, on which descriptors can come; one with TLS is not."""
+    return request.family == getattr(socket, "AF_UNIX", None) and not hasattr(request, "pending")
 
 
 def take_ipv4_too(each: socket.socket) -> None:

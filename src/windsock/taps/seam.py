@@ -21,9 +21,16 @@ from windsock.taps import current_handlers
 from windsock.taps.datagram_tap import DatagramTap
 from windsock.taps.hooks import HOOKS, hooks_of_its_own, is_default, put_back
 from windsock.taps.record_tap import RecordTap
-from windsock.taps.requests import connection_of, meant, muted, noting_handshake, says_client_is_gone
+from windsock.taps.requests import (
+    connection_of,
+    meant,
+    muted,
+    noting_handshake,
+    says_client_is_gone,
+    tap,
+    tapped_socket,
+)
 from windsock.taps.stream_tap import Tap
-from windsock.taps.tapping import tap, tapped_socket
 from windsock.taps.unread import Unread
 
 __all__ = ["Seam"]
