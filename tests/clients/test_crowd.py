@@ -230,11 +230,11 @@ def test_the_time_of_the_test_bounds_a_crowd() -> None:
 
     before = deadlines.latest()
     with socket.create_server(("127.0.0.1", 0)), windsock.serving() as server:
-        deadlines.limit_to(0.2)
+        deadlines.limit_until(monotonic() + 0.2)
         try:
             with ends_in_time():
                 summary = server.crowd(3, Script().expect(b"x", timeout=HOUR), strict=False)
         finally:
-            deadlines.limit_to(before - monotonic())
+            deadlines.limit_until(before)
 
     assert summary.outcomes == {"timeout": 3}

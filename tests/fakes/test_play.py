@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import resource
 import signal
 import socket
 import threading
 from itertools import product
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -545,14 +547,14 @@ def test_a_connection_from_before_play_is_not_the_next_one() -> None:
 
 @on_every_concurrency
 def test_a_step_never_waits_longer_than_the_test_may_take(concurrency: str) -> None:
-    deadlines.limit_to(0.3)
+    deadlines.limit_until(monotonic() + 0.3)
     try:
         server = windsock.serving(concurrency=concurrency, timeout=30.0)
         server.play(Script().expect(b"HELO"))
         with connect(server) as client:
             assert rest_of(client) == b""
     finally:
-        deadlines.no_limit()
+        deadlines.limit_until(math.inf)
 
     (text,) = failures_of(server)
     assert text.startswith("play(): script 1 of 1: not played to its end, ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -31,8 +32,8 @@ CUT = "3600 s (cut short: the time of the test is over)"
 def shorten(request: pytest.FixtureRequest) -> Iterator[Shorten]:
     """Return what leaves the test as good as no time; undone at its end."""
     before = deadlines.latest()
-    yield lambda: deadlines.limit_to(LEFT[request.param])
-    deadlines.limit_to(before - monotonic())
+    yield lambda: deadlines.limit_until(monotonic() + LEFT[request.param])
+    deadlines.limit_until(before)
 
 
 @pytest.fixture
@@ -267,7 +268,7 @@ def test_a_stop_ends_with_the_time_of_the_test(concurrency: str, end: str, short
 
         assert f"did not end within {CUT}, still running: " in str(caught.value)
     released.set()
-    deadlines.no_limit()
+    deadlines.limit_until(math.inf)
     server.stop()
     server.server.wait_for_requests(DEADLINE)
     wait_until(lambda: not any(server.shown_address in each.name for each in threading.enumerate()), "its threads")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from time import monotonic
 
 import pytest
 
@@ -54,7 +56,7 @@ def test_a_count_that_is_none_is_refused(count: int) -> None:
 
 def test_no_wait_is_longer_than_what_is_left_of_the_test() -> None:
     with windsock.serving() as server:
-        deadlines.limit_to(0.05)
+        deadlines.limit_until(monotonic() + 0.05)
         try:
             with (
                 ends_in_time(),
@@ -62,4 +64,4 @@ def test_no_wait_is_longer_than_what_is_left_of_the_test() -> None:
             ):
                 server.requests.wait(1, timeout=HOUR)
         finally:
-            deadlines.no_limit()
+            deadlines.limit_until(math.inf)

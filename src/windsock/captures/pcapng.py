@@ -38,10 +38,10 @@ PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
 class PcapngWriter:
     """Writes one section to a binary file. Interfaces are made when they are first named."""
 
-    def __init__(self, file: IO[bytes], *, application: str = "windsock", comment: str = "") -> None:
+    def __init__(self, file: IO[bytes], *, comment: str = "") -> None:
         self._file = file
         self._interfaces: dict[str, int] = {}
-        options = [(APPLICATION, application.encode())]
+        options = [(APPLICATION, b"windsock")]
         if comment:
             options.append((COMMENT, _text(comment)))
         self._block(SECTION, struct.pack("<IHHQ", BYTE_ORDER, 1, 0, UNKNOWN_LENGTH), options)

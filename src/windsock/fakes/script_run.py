@@ -24,11 +24,9 @@ BY_STOPPING = ("received the end", "was reset")
 """The events that the server's own stop causes at this end."""
 
 
-def perform(script: Script, end: ServerStream | ServerDatagram, timeout: float, whose: str = "") -> Progress:
-    """Play a script and return its progress. Raises ScriptMismatch, ScriptTimeout, ServerStopped, HandshakeFailed."""
-    progress = Progress(script, end.inbox, timeout=timeout, limit=latest(), can_be_stopped=True, whose=whose)
-    _play(progress, end)
-    return progress
+def perform(script: Script, end: ServerStream | ServerDatagram, timeout: float) -> None:
+    """Play a script. Raises ScriptMismatch, ScriptTimeout, ServerStopped, HandshakeFailed."""
+    _play(Progress(script, end.inbox, timeout=timeout, limit=latest(), can_be_stopped=True), end)
 
 
 def can_go_on(greeting: Answer | None, end: ServerStream, timeout: float) -> bool:

@@ -201,11 +201,9 @@ class FaultHandle:
             self._claimed.add(connection)
             return True
 
-    def fire(
-        self, at: float, what: str, *values: object, connection: int | None = None, direction: str = "", offset: int = 0
-    ) -> None:
+    def fire(self, at: float, what: str, *values: object, connection: int | None = None) -> None:
         """Log a firing: `what` is a format of `values` (str.format), filled in when the log is read."""
-        self.note(at, (connection, direction), offset, what, values)
+        self.note(at, (connection, ""), 0, what, values)
 
     def add_words(self, words: str) -> None:
         """Append words to the latest firing."""

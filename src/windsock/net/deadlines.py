@@ -15,10 +15,8 @@ __all__ = [
     "is_over",
     "is_seconds",
     "latest",
-    "limit_to",
     "limit_until",
     "milliseconds",
-    "no_limit",
     "suspend",
     "to_stop",
     "within",
@@ -41,11 +39,6 @@ def latest() -> float:
     return _latest[0]
 
 
-def limit_to(seconds: float) -> None:
-    """Limit every wait to `seconds` from now."""
-    limit_until(monotonic() + seconds)
-
-
 def limit_until(time: float) -> None:
     """Limit every wait to a monotonic time; infinity: no limit."""
     _asked_for[0] = time
@@ -56,11 +49,6 @@ def suspend(*, is_suspended: bool) -> None:
     """Have no limit while the clock is not the real one, which limits are given in; or have it again."""
     _is_suspended[0] = is_suspended
     limit_until(_asked_for[0])
-
-
-def no_limit() -> None:
-    """Undo `limit_to()`."""
-    limit_until(math.inf)
 
 
 def is_over() -> bool:

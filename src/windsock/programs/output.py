@@ -26,9 +26,8 @@ class ProgramOutput:
     `total` is the number of bytes it has written since it was started first.
     """
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self) -> None:
         self.total = 0
-        self._limit = limit
         self._pieces: deque[tuple[float, bytes]] = deque()
         self._kept = 0
         self._changed = threading.Condition()
@@ -117,7 +116,7 @@ class ProgramOutput:
                 self._append(data)
                 self.total += len(data)
                 self._kept += len(data)
-            while self._kept - len(self._pieces[0][1] if self._pieces else b"") >= self._limit:
+            while self._kept - len(self._pieces[0][1] if self._pieces else b"") >= LIMIT:
                 self._kept -= len(self._pieces.popleft()[1])
             self._changed.notify_all()
 

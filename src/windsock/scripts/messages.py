@@ -83,11 +83,11 @@ def _what_came(step: Expect | OneOf, size: int) -> tuple[str, str]:
 # --- bytes
 
 
-def hexdump(data: bytes | bytearray, width: int = ROW) -> str:
+def hexdump(data: bytes | bytearray) -> str:
     """Return one row of bytes as hexadecimal numbers and as text, padded to its width."""
     numbers = " ".join(f"{each:02x}" for each in data)
     text = "".join(chr(each) if 32 <= each < 127 else "." for each in data)
-    return f"{numbers:<{width * 3 - 1}}  {text:<{width}}"
+    return f"{numbers:<{ROW * 3 - 1}}  {text:<{ROW}}"
 
 
 def side_by_side(

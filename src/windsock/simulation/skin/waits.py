@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from windsock.net.system import socket
 from windsock.simulation.files import File
@@ -49,8 +49,3 @@ def wait_until(task: Task, file: File, what: str, attempt: Callable[[], T], dead
             return attempt()
         except BlockingIOError:
             continue
-
-
-def all_of(data: Any) -> memoryview:
-    """Return the bytes of any buffer."""
-    return memoryview(data).cast("B")
