@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from windsock.errors import StillRunning, UsageError
+from windsock.harness.draining import GRACE, Drain
 from windsock.harness.verdict import ServerVerdict
 from windsock.net import addresses
 from windsock.net.deadlines import is_over, within
@@ -18,15 +19,10 @@ from windsock.recording.part import Part
 if TYPE_CHECKING:
     from windsock.clients.client_group import ClientGroup
     from windsock.fakes.fake import Fake
-    from windsock.harness.draining import Drain
     from windsock.harness.server_run import ServerRun
     from windsock.injection.server_faults import ServerFaults
-    from windsock.recording import Connection
 
 __all__ = ["Checkpoint", "CheckpointAPI"]
-
-GRACE = 1.0
-"""Seconds for which async handlers are waited for."""
 
 
 class Checkpoint:
@@ -93,7 +89,6 @@ class CheckpointAPI(ServerVerdict):
     _faults: ServerFaults | None
     _drain: Drain
     _run: ServerRun
-    _checkpoint: Checkpoint | None = None
     _part = Part()
     _outer: tuple[tuple[Checkpoint | None, ClientGroup | None], ...] = ()
     """The checkpoints that this one is in, or None for none, and the clients of each."""
@@ -212,39 +207,13 @@ class CheckpointAPI(ServerVerdict):
         """Wait for the handlers of clients that have left; return an error for those that go on, and for those that
         have not read what their clients sent.
 
-        Waits for async handlers, which a stop would cancel, for a second at most. What was waited for in vain is not
-        waited for again.
+        Waits for async handlers, which a stop would cancel, for a second at most.
         """
         is_async = getattr(self.server, "handles_async", False)
         seconds = within(min(GRACE, self.timeout) if is_async else self.timeout)
-        deadline = monotonic() + seconds
-
-        def leavers() -> list[Connection]:
-            self._recorder.catch_up()
-            return [
-                each
-                for each in self._recorder.numbers.carried()
-                if _ends_by(each, deadline) and each not in self._stuck
-            ]
-
-        self._recorder.waiters.wait_until(lambda: not leavers(), seconds)
-        self._wait_for_relays(min(GRACE, seconds))
-        self._recorder.settle()
-        vain = [each for each in self._drain.in_vain if not (each.is_closed or each in self._stuck)]
-        found = {*leavers(), *vain}
-        self._stuck.update(found)
-        names = [f"#{each.index} from {addresses.show(each.peer)}" for each in found]
+        names = [f"#{each.index} from {addresses.show(each.peer)}" for each in self._drain.wait_for_leavers(seconds)]
         what = f"{self._checkpoint!r} on the {self.name}: handlers that have not read all, or whose client has left,"
         return [StillRunning(what, seconds, names, is_cut=is_over())] if names and not is_async else []
-
-    def _wait_for_relays(self, seconds: float) -> None:
-        """Wait for relays to pass on the ends of connections that their handlers have ended; a fault may hold one."""
-
-        def ending() -> list[Connection]:
-            return [each for each in self._recorder.numbers.carried() if each.is_released and each not in self._stuck]
-
-        self._recorder.waiters.wait_until(lambda: not ending(), seconds)
-        self._stuck.update(ending())
 
     def _end_part(self) -> None:
         *outer, (self._checkpoint, group) = self._outer
@@ -260,22 +229,6 @@ class CheckpointAPI(ServerVerdict):
             self._fake.end_part()
         self._client_group, self._client_failures = group, ()
 
-    @cached_property
-    def _stuck(self) -> set[Connection]:
-        return set()
-
-    # --- verdicts
-
-    def _failures(self) -> list[BaseException]:
-        found = super()._failures()
-        late = self._recorder.late_errors
-        if late is not None and self._checkpoint is None and self.strict:
-            found = [*late.failures(), *found]
-        return found
-
-    def _unmet(self) -> list[Any]:
-        return [] if self._checkpoint is not None and self._checkpoint.has_others else super()._unmet()
-
     # --- what a running server does at its own end, too
 
     def drain(self) -> None:
@@ -287,12 +240,3 @@ class CheckpointAPI(ServerVerdict):
 
     def _settle(self) -> None:
         raise NotImplementedError
-
-
-def _ends_by(connection: Connection, time: float) -> bool:
-    """Return whether an open connection ends by that time if its handler does its work: its client sends nothing more.
-
-    That is not so for what a relay holds back, nor for a script that rests for longer.
-    """
-    has_left = connection.is_handled or connection.has_clients_end
-    return has_left and not connection.is_released and connection.rests_until <= time

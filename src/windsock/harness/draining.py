@@ -35,8 +35,10 @@ class Drain:
         self._recorder = recorder
         self._faults: ServerFaults | None = None
         self._deadline = 0.0
-        self.in_vain: set[Connection] = set()
-        """The connections whose handlers were waited for in vain."""
+        self._in_vain: set[Connection] = set()
+        """The connections whose handlers were waited for in vain..."""
+        self._stuck: set[Connection] = set()
+        """...and those that did not end although their clients had left."""
         self._is_stuck_at: int | None = None
         """The number of connections that had been accepted when the server took no more for a whole GRACE."""
 
@@ -51,8 +53,38 @@ class Drain:
 
     def begin_again(self) -> None:
         """Forget what was waited for in vain and has ended since: another test begins."""
-        self.in_vain = {each for each in self.in_vain if not each.is_closed}
+        self._in_vain = {each for each in self._in_vain if not each.is_closed}
         self._is_stuck_at = None
+
+    def wait_for_leavers(self, seconds: float) -> set[Connection]:
+        """Wait for the handlers of clients that have left, and for relays to pass on the ends of their connections.
+
+        Return the connections whose handlers go on, or have not read what their clients sent.
+        """
+        deadline = monotonic() + seconds
+
+        def leavers() -> list[Connection]:
+            self._recorder.catch_up()
+            return self._open_ones(lambda each: _ends_by(each, deadline))
+
+        self._recorder.waiters.wait_until(lambda: not leavers(), seconds)
+        self._wait_for_relays(min(GRACE, seconds))
+        self._recorder.settle()
+        found = {*leavers(), *(each for each in self._in_vain if not (each.is_closed or each in self._stuck))}
+        self._stuck.update(found)
+        return found
+
+    def _wait_for_relays(self, seconds: float) -> None:
+        """Wait for relays to pass on the ends of connections that their handlers have ended; a fault may hold one."""
+
+        def ending() -> list[Connection]:
+            return self._open_ones(lambda each: each.is_released)
+
+        self._recorder.waiters.wait_until(lambda: not ending(), seconds)
+        self._stuck.update(ending())
+
+    def _open_ones(self, is_meant: Callable[[Connection], bool]) -> list[Connection]:
+        return [each for each in self._recorder.numbers.carried() if is_meant(each) and each not in self._stuck]
 
     def take_queue(self, faults: ServerFaults | None, deadline: float) -> None:
         """Wait until the server has accepted all connections or datagrams in its queue, handled or not."""
@@ -95,16 +127,25 @@ class Drain:
         until = min(self._deadline, monotonic() + GRACE) if is_async else self._deadline
         while not self._wait(are_done) and monotonic() < until:
             pass
-        self.in_vain.update(waiting)
+        self._in_vain.update(waiting)
 
     def _pending(self, connections: Iterable[Connection]) -> list[Connection]:
         """Return those whose handlers have something to do."""
         self._recorder.catch_up()
         is_pending = self._seam.is_pending
-        return [each for each in connections if each not in self.in_vain and is_pending(each, self._deadline)]
+        return [each for each in connections if each not in self._in_vain and is_pending(each, self._deadline)]
 
     def _wait(self, is_enough: Callable[[], bool]) -> bool:
         return self._recorder.waiters.wait_until(is_enough, min(LOOK, self._left()))
 
     def _left(self) -> float:
         return max(0.0, self._deadline - monotonic())
+
+
+def _ends_by(connection: Connection, time: float) -> bool:
+    """Return whether an open connection ends by that time if its handler does its work: its client sends nothing more.
+
+    That is not so for what a relay holds back, nor for a script that rests for longer.
+    """
+    has_left = connection.is_handled or connection.has_clients_end
+    return has_left and not connection.is_released and connection.rests_until <= time

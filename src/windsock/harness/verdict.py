@@ -11,6 +11,7 @@ from windsock.recording.subject import Subject
 
 if TYPE_CHECKING:
     from windsock.fakes.fake import Fake
+    from windsock.harness.checkpoints import Checkpoint
 
 __all__ = ["ServerVerdict"]
 
@@ -20,6 +21,8 @@ class ServerVerdict(AcceptAPI, Subject):
 
     what_fails = "errors in handlers"
     _fake: Fake | None
+    _checkpoint: Checkpoint | None = None
+    """The part of one test that goes on."""
 
     def _verdict(self, failures: list[BaseException]) -> BaseExceptionGroup[BaseException] | None:
         what = self.what_fails if failures else "scripts in the background failed"
@@ -37,6 +40,9 @@ class ServerVerdict(AcceptAPI, Subject):
         if self._fake is not None and self._has_failed:
             # the expectations that a failed test has not met are not reported again
             found = [each for each in found if not isinstance(each, PeerError | WaitTimeout)]
+        late = self._recorder.late_errors
+        if late is not None and self._checkpoint is None and self.strict:
+            found = [*late.failures(), *found]
         return found
 
     def _new_errors(self) -> list[BaseException]:
@@ -48,6 +54,8 @@ class ServerVerdict(AcceptAPI, Subject):
     def _unmet(self) -> list[Any]:
         """Return the unmet expectations and unfired faults that should fail the test."""
         found: list[Any] = []
+        if self._checkpoint is not None and self._checkpoint.has_others:
+            return found
         if self._fake is not None and self.strict:
             found += self._fake.expectations.unreachable()
         if self._fake is not None and self._is_to_be_used:
