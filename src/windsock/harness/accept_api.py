@@ -45,8 +45,7 @@ class AcceptAPI(FaultAPI):
         """
         from windsock.harness.accepted_peers import Accepting
 
-        acceptances, claim, seconds = self._claim("accept", which, timeout)
-        return Accepting(acceptances, claim, self._clients(), seconds=seconds, timeout=self.options.timeout, name=name)
+        return Accepting(*self._claim("accept", which, timeout, name), self._clients())
 
     def accept_trio(self, which: Which = None, *, timeout: float | None = None, name: str = "") -> TrioPeer:
         """Return the server's side of a connection for trio: `async with server.accept_trio() as peer`.
@@ -55,8 +54,7 @@ class AcceptAPI(FaultAPI):
         """
         from windsock.harness.accepted_peers import TrioPeer
 
-        acceptances, claim, seconds = self._claim("accept_trio", which, timeout)
-        return TrioPeer(acceptances, claim, seconds=seconds, timeout=self.options.timeout, name=name)
+        return TrioPeer(*self._claim("accept_trio", which, timeout, name))
 
     def accept_asyncio(self, which: Which = None, *, timeout: float | None = None, name: str = "") -> AsyncioPeer:
         """Return the server's side of a connection for asyncio: `async with server.accept_asyncio() as peer`.
@@ -65,11 +63,10 @@ class AcceptAPI(FaultAPI):
         """
         from windsock.harness.accepted_peers import AsyncioPeer
 
-        acceptances, claim, seconds = self._claim("accept_asyncio", which, timeout)
-        return AsyncioPeer(acceptances, claim, seconds=seconds, timeout=self.options.timeout, name=name)
+        return AsyncioPeer(*self._claim("accept_asyncio", which, timeout, name))
 
-    def _claim(self, method: str, which: Which, timeout: float | None) -> tuple[Acceptances, Claim, float]:
-        """Return a claim on a connection, and the seconds that a client may take to come. Raises UsageError."""
+    def _claim(self, method: str, which: Which, timeout: float | None, name: str) -> tuple[Acceptances, Claim]:
+        """Return a claim on a connection, and what it is claimed from. Raises UsageError."""
         call = f"{method}({'' if which is None else getattr(which, '__name__', repr(which))})"
         is_index = isinstance(which, int) and not isinstance(which, bool) and which >= 0
         if not (which is None or is_index or callable(which)):
@@ -79,7 +76,10 @@ class AcceptAPI(FaultAPI):
             )
         seconds = seconds_of(timeout, lambda: self.options.timeout)
         acceptances = self._accepting(call)
-        return acceptances, acceptances.claim(which, call), seconds
+        from windsock.harness.claim import AcceptOptions
+
+        options = AcceptOptions(which=which, call=call, seconds=seconds, timeout=self.options.timeout, name=name)
+        return acceptances, acceptances.claim(options)
 
     def _accepting(self, call: str) -> Acceptances:
         if self._is_stopped:

@@ -10,10 +10,10 @@ from windsock.errors import UsageError
 from windsock.fakes.errors import AcceptTimeout
 from windsock.fakes.fake import Fake
 from windsock.harness.arrivals import Arrival, DatagramArrival, StreamArrival
-from windsock.harness.claim import Claim, Which
+from windsock.harness.claim import AcceptOptions, Claim
 from windsock.net import addresses
 from windsock.net.async_loops import BlocksLoop, running_loop
-from windsock.net.deadlines import is_over
+from windsock.net.deadlines import is_over, within
 from windsock.net.system import monotonic, threading
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
@@ -132,12 +132,12 @@ class Acceptances:
 
     # --- the test accepts
 
-    def claim(self, which: Which, call: str) -> Claim:
+    def claim(self, options: AcceptOptions) -> Claim:
         """Return a claim on a connection: one that waits already, or one that will come. Raises UsageError."""
-        claim = Claim(which, call, len(self._recorder.connections))
+        claim = Claim(options, len(self._recorder.connections))
         with self._lock:
-            if not self._look_for(claim) and isinstance(which, int):
-                self._check_may_come(which, call)
+            if not self._look_for(claim) and isinstance(options.which, int):
+                self._check_may_come(options.which, options.call)
             self._claims.append(claim)
         return claim
 
@@ -169,17 +169,18 @@ class Acceptances:
             claim.close()
             return arrival
 
-    def wait(self, claim: Claim, seconds: float, until: float) -> Arrival:
-        """Wait for the arrival of a claim, `until` being the end of `seconds`.
+    def wait(self, claim: Claim) -> Arrival:
+        """Wait for the arrival of a claim.
 
         Raises AcceptTimeout and UsageError; BlocksLoop if the client may be in the loop of this thread.
         """
+        until = monotonic() + within(claim.options.seconds)
         while (arrival := self.take(claim)) is None:
             if loop := running_loop():
                 self.withdraw(claim)
                 raise BlocksLoop(claim.call, loop, f"async with server.accept_{loop}() as peer")
             if monotonic() >= until:
-                raise self.timed_out(claim, seconds)
+                raise self.timed_out(claim)
             claim.wait(until)
         return arrival
 
@@ -193,7 +194,7 @@ class Acceptances:
             if arrival is not None:
                 arrival.claim = None
 
-    def timed_out(self, claim: Claim, seconds: float) -> AcceptTimeout:
+    def timed_out(self, claim: Claim) -> AcceptTimeout:
         """Give up a claim; return the error, which describes the clients that came."""
         self.withdraw(claim)
         self._recorder.catch_up()
@@ -201,7 +202,7 @@ class Acceptances:
         came = [self._described(each, claim) for each in connections[-MOST:]]
         if len(connections) > MOST:
             came.insert(0, f"({len(connections) - MOST} others before)")
-        return AcceptTimeout(claim.call, seconds, came, is_cut=is_over())
+        return AcceptTimeout(claim.call, claim.options.seconds, came, is_cut=is_over())
 
     def _described(self, connection: Connection, claim: Claim) -> str:
         who = f"#{connection.index} from {addresses.show(connection.peer)}"

@@ -14,7 +14,7 @@ from windsock.harness.acceptances import Acceptances
 from windsock.harness.accepted_end import check_rest, end_over
 from windsock.harness.arrivals import Arrival
 from windsock.harness.claim import Claim
-from windsock.net.deadlines import latest, within
+from windsock.net.deadlines import latest
 from windsock.net.event_loop import READABLE
 from windsock.net.system import monotonic
 from windsock.scripts import Close, Script, ScriptMismatch
@@ -53,22 +53,10 @@ class Accepting:
     It is for the next connection from the call of `accept()` on.
     """
 
-    def __init__(
-        self,
-        acceptances: Acceptances,
-        claim: Claim,
-        client_group: ClientGroup,
-        *,
-        seconds: float,
-        timeout: float,
-        name: str,
-    ) -> None:
+    def __init__(self, acceptances: Acceptances, claim: Claim, client_group: ClientGroup) -> None:
         self._acceptances = acceptances
         self._claim = claim
         self._client_group = client_group
-        self._seconds = seconds
-        self._timeout = timeout
-        self._name = name
         self._peer: ScriptedPeer | None = None
 
     def __repr__(self) -> str:
@@ -77,13 +65,12 @@ class Accepting:
     def __enter__(self) -> ScriptedPeer:
         """Wait for the connection. Raises AcceptTimeout."""
         __tracebackhide__ = True
-        until = monotonic() + within(self._seconds)
-        arrival = self._acceptances.wait(self._claim, self._seconds, until)
+        arrival, options = self._acceptances.wait(self._claim), self._claim.options
         as_private: Any = arrival  # its `remove()` gives the connection back
         self._peer = peer = ScriptedPeer(
             end_over(arrival.socket, self._acceptances.server),
-            timeout=self._timeout,
-            name=self._name,
+            timeout=options.timeout,
+            name=options.name,
             private=as_private,
             client_group=self._client_group,
         )
@@ -118,12 +105,11 @@ class AsyncPeer(AsyncClient[C]):
     `async with` waits for it, and closes it at its end. A subclass names the library.
     """
 
-    def __init__(self, acceptances: Acceptances, claim: Claim, *, seconds: float, timeout: float, name: str) -> None:
-        connector: Any = _Acceptor(acceptances.server, timeout)
-        super().__init__(name=name, _connector=connector)
+    def __init__(self, acceptances: Acceptances, claim: Claim) -> None:
+        connector: Any = _Acceptor(acceptances.server, claim.options.timeout)
+        super().__init__(name=claim.options.name, _connector=connector)
         self._acceptances = acceptances
         self._claim = claim
-        self._seconds = seconds
 
     def __repr__(self) -> str:
         return super().__repr__() if self._end is not None else f"<{type(self).__name__} by {self._claim.call}>"
@@ -144,11 +130,11 @@ class AsyncPeer(AsyncClient[C]):
 
     async def _wait(self) -> Arrival:
         loop = self._loop
-        limit = self._limit(self._seconds)
+        limit = self._limit(self._claim.options.seconds)
         await loop.checkpoint()
         while (arrival := self._acceptances.take(self._claim)) is None:
             if loop.now() >= limit:
-                raise self._acceptances.timed_out(self._claim, self._seconds)
+                raise self._acceptances.timed_out(self._claim)
             await loop.wait_ready([(self._claim.fileno(), READABLE)], limit)
             self._claim.clear()
         return arrival
