@@ -12,6 +12,7 @@ import pytest
 from pytest_windsock import checkpoints, deadline, hangs, seeds, shared_programs, verdict
 from pytest_windsock.fixtures import State
 from pytest_windsock.ini_values import timeout_of
+from pytest_windsock.shared_programs import ProgramFixture
 from pytest_windsock.shared_server import SharedServer
 from windsock.errors import NotInstalled, UsageError
 from windsock.net.system import os
@@ -48,26 +49,19 @@ def real_servers() -> Iterator[RealServers]:
         verdict.finish(started)
 
 
-def serve(
-    request: pytest.FixtureRequest,
-    name: str,
-    options: ProgramOptions,
-    missing: Missing,
-    setup: Callable[..., Any],
-    reset: Callable[[RealServer], object] | None,
-) -> Iterator[RealServer]:
+def serve(request: pytest.FixtureRequest, fixture: ProgramFixture) -> Iterator[RealServer]:
     """Start the program of a fixture, set it up, and give it; stop it at the end of the scope."""
     __tracebackhide__ = True
-    server = _started(options, missing)
+    server = _started(fixture.options, fixture.missing)
     State.programs.append(server)
-    steps = checkpoints.set_up(setup, server, name)
+    steps = checkpoints.set_up(fixture.setup, server, fixture.name)
     outlivers: Any = None
     if request.scope != "function":
         outlivers = request.config.pluginmanager.get_plugin(checkpoints.NAME)
     try:
         next(steps)
         if outlivers is not None:
-            outlivers.add(OutlivingProgram(server, name, request.node, reset))
+            outlivers.add(OutlivingProgram(server, fixture.name, request.node, fixture.reset))
         yield server
         next(steps, None)
     finally:
@@ -78,13 +72,11 @@ def serve(
         verdict.finish([server])
 
 
-def serve_shared(
-    request: pytest.FixtureRequest, name: str, options: ProgramOptions, missing: Missing, setup: Callable[..., Any]
-) -> Iterator[SharedServer]:
+def serve_shared(request: pytest.FixtureRequest, fixture: ProgramFixture) -> Iterator[SharedServer]:
     """Give the program that all workers of the run use; start it if it is not there yet."""
     __tracebackhide__ = True
-    start = partial(_started, options, missing)
-    yield from shared_programs.serve(request, name, options, start, setup, _proxy_of_test)
+    start = partial(_started, fixture.options, fixture.missing)
+    yield from shared_programs.serve(request, fixture, start, _proxy_of_test)
 
 
 class OutlivingProgram(checkpoints.Outliving):

@@ -92,7 +92,7 @@ def program(
     if reset is not None and not callable(reset):
         raise UsageError(f"program(reset={reset!r}): expected a function of the program")
     from pytest_windsock.programs import check_missing  # for programs alone
-    from pytest_windsock.shared_programs import check_shared
+    from pytest_windsock.shared_programs import ProgramFixture, check_shared
     from windsock.programs.keywords import options_from
 
     check_missing("program", missing)
@@ -103,10 +103,8 @@ def program(
         __tracebackhide__ = True
         from pytest_windsock import programs
 
-        if shared:
-            yield from programs.serve_shared(request, own, checked, missing, setup)
-        else:
-            yield from programs.serve(request, own, checked, missing, setup, reset)
+        fixture = ProgramFixture(own, checked, missing, setup, reset)
+        yield from (programs.serve_shared if shared else programs.serve)(request, fixture)
 
     return _decorator(serve, options.get("name"), is_shared=shared, scope=scope, autouse=autouse)
 

@@ -12,6 +12,7 @@ import inspect
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,16 +28,28 @@ from windsock.net.system import monotonic, os, sleep
 from windsock.programs.errors import ProgramError
 
 if TYPE_CHECKING:
+    from pytest_windsock.factories import Missing
     from windsock.programs.options import ProgramOptions
     from windsock.programs.running import RealServer
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["begin", "check_shared", "serve"]
+__all__ = ["ProgramFixture", "begin", "check_shared", "serve"]
 
 NAME = "windsock_shared_programs"
 DIRECTORY = "windsock-shared"
 LAST_USE = 3600.0
 """Seconds in which the other workers have to have ended, once this one has."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramFixture:
+    """A fixture of `pytest_windsock.program()`: its name, and the values that it was made with."""
+
+    name: str
+    options: ProgramOptions
+    missing: Missing
+    setup: Callable[..., Any]
+    reset: Callable[[RealServer], object] | None
 
 
 class SharedPrograms:
@@ -110,14 +123,13 @@ class _TestOfShared:
 
 def serve(
     request: pytest.FixtureRequest,
-    name: str,
-    options: ProgramOptions,
+    fixture: ProgramFixture,
     start: Callable[[], RealServer],
-    setup: Callable[..., Any],
     make_proxy: Callable[..., FaultProxy],
 ) -> Iterator[SharedServer]:
     """Give the run's program to a worker. Raises UsageError for a set-up function that yields."""
     __tracebackhide__ = True
+    name, setup = fixture.name, fixture.setup
     if inspect.isgeneratorfunction(setup):
         raise UsageError(
             f"program(shared=True): {name} has a yield; expected a function that is over before the first "
@@ -133,7 +145,7 @@ def serve(
             raise
         return started
 
-    shared = _programs_of(request).add(_key(setup), name, options, start_and_set_up, make_proxy)
+    shared = _programs_of(request).add(_key(setup), name, fixture.options, start_and_set_up, make_proxy)
     outlivers: Any = request.config.pluginmanager.get_plugin(checkpoints.NAME)
     try:
         shared.attach()
