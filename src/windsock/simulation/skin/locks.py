@@ -20,7 +20,7 @@ from windsock.simulation.tasks import Task
 __all__ = ["METHODS", "left_alone", "notify"]
 
 Acquire = Callable[..., bool]
-_save, _restore = RLock._release_save, RLock._acquire_restore  # type: ignore[attr-defined]
+_save, _restore = (vars(RLock)[name] for name in ("_release_save", "_acquire_restore"))
 _reenter, _leave = RLock.acquire, RLock.release
 _get, _put = SimpleQueue.get, SimpleQueue.put
 MADE_OF_LOCKS = ("threading", "queue")

@@ -14,7 +14,7 @@ __all__ = ["METHODS"]
 
 CHUNK = 65536
 Context = base_of_contexts()
-_wrap_socket, _wrap_bio = Context._wrap_socket, Context._wrap_bio
+_wrap_socket, _wrap_bio = (vars(Context)[name] for name in ("_wrap_socket", "_wrap_bio"))
 OWN = ("_handle", "_incoming", "_outgoing", "_tls", "_unsent", "_sock")
 
 
