@@ -47,12 +47,11 @@ def test_a_deadlock_ends_all_tasks_of_trio_in_order() -> None:
 
 
 def test_a_deadlock_of_a_thread_that_trio_waits_for_is_raised_too() -> None:
-    lock = threading.Lock()
-
     async def main() -> None:
+        lock = threading.Lock()  # of the world: for one from outside it would wait some real seconds
+        lock.acquire()
         await trio.to_thread.run_sync(lock.acquire)
 
-    lock.acquire()
     with pytest.raises(Deadlock, match="waits for a lock"), simulated(seed=1):
         trio.run(main)
 
@@ -105,6 +104,8 @@ def test_an_idle_thread_of_trio_from_before_a_world_does_not_work_in_it(
 
 def test_a_thread_of_trio_that_a_world_has_ended_gets_no_work_in_the_next() -> None:
     async def main() -> None:
+        lock = threading.Lock()  # of the world: for one from outside it would wait some real seconds
+        lock.acquire()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(partial(trio.to_thread.run_sync, lock.acquire))
             await trio.sleep(1)
@@ -113,8 +114,6 @@ def test_a_thread_of_trio_that_a_world_has_ended_gets_no_work_in_the_next() -> N
     async def work() -> int:
         return await trio.to_thread.run_sync(int)
 
-    lock = threading.Lock()
-    lock.acquire()
     for seed in range(3):
         with pytest.raises(ExceptionGroup), simulated(seed=seed):
             trio.run(main)
