@@ -4,7 +4,7 @@ VENV := .venv
 CHECKS := .venv-check
 DOCS := .venv-docs
 # Most tests wait for something rather than compute: more workers than cores are worth it. WORKERS=0: one after the other.
-WORKERS ?= 4
+WORKERS ?= 6
 PYTEST := -m pytest
 # The many processes of the tests import what the first of them has compiled, wherever the setting came from.
 unexport PYTHONDONTWRITEBYTECODE
