@@ -36,6 +36,17 @@ def test_a_reply_at_the_end_of_the_client_waits_for_it_or_for_a_flush() -> None:
     assert flush == [f"{begins}its wfile is buffered (wbufsize), so flush() what it writes"]
 
 
+def test_the_end_of_the_client_may_come_long_after_the_test_has_failed() -> None:
+    late = connection("> hi\\n", "", "", "< ok", client_end=2.99, **EOF)
+
+    found = sentences(TIMEOUT, [late])
+
+    assert found == [
+        "server #0: the handler replied only at the end of the client: "
+        "half-close after the request, with shutdown(socket.SHUT_WR)"
+    ]
+
+
 def test_a_delay_beyond_the_clients_patience_is_named() -> None:
     found = sentences(TIMEOUT, [connection("> hi", "< ok", client_end=1.5)], firings=(delay(5.0),))
 

@@ -63,7 +63,7 @@ def _of_reply(server: ServerFacts, connection: ConnectionFacts, failure: Failure
     reply = next((e.time for e in connection.chunks if e.time > end and e.direction is Direction.DOWNSTREAM), None)
     if reply is None:
         return
-    if reply - end > AT_ONCE:
+    if reply - end > AT_ONCE and not _answers_the_end(server, connection, reply):
         times = f"{seconds(reply - connection.latest)} after the request, the client gave up after"
         remedy = ": give it a longer timeout, or let the server answer sooner"
         said = f"the reply came {times} {seconds(end - connection.latest)}{remedy}"
@@ -72,6 +72,12 @@ def _of_reply(server: ServerFacts, connection: ConnectionFacts, failure: Failure
         client = "" if failure.client is None else f", for whose reply it had waited at {failure.client.where}"
         said = f"the handler replied only at the end of the client{client}: {_remedy(server, connection)}"
         yield Finding(79, f"{server.at(connection)}: {said}", server.about(connection))
+
+
+def _answers_the_end(server: ServerFacts, connection: ConnectionFacts, reply: float) -> bool:
+    """Return whether a handler replied as soon as the client's end came, however late that was."""
+    client_end = connection.client_end
+    return not server.is_fake and client_end is not None and 0 <= reply - client_end <= AT_ONCE
 
 
 def _just_then(server: ServerFacts, connection: ConnectionFacts, failure: FailureFacts) -> Iterator[Finding]:
