@@ -1,4 +1,4 @@
-"""Which thread runs next, and when: a run queue, timers and a virtual clock, all decided by a seed.
+"""Which thread runs next, and when: a run queue, timers and a virtual clock, decided by a seed or an interleaving.
 
 No thread is started or stopped here: the owner of the schedule does that. Times are virtual seconds.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
 
+from windsock.simulation.interleaving import Interleaving
 from windsock.simulation.tasks import Task
 
 __all__ = ["Schedule"]
@@ -29,11 +30,12 @@ PREEMPTION = 0.25
 class Schedule:
     """Tasks that are ready, timers, and the time. `trace` has an entry for each choice, if it is a list."""
 
-    def __init__(self, seed: int, *, is_traced: bool = False) -> None:
+    def __init__(self, seed: int, *, is_traced: bool = False, interleaving: Interleaving | None = None) -> None:
         self.seconds = 0.0
         self.steps = 0
         self.trace: list[tuple[float, str]] | None = [] if is_traced else None
         self._random = random.Random(seed).random
+        self._interleaving = interleaving
         self._ready: list[Task] = []
         self._timers: list[tuple[float, int, Task | Callable[[], object], int]] = []
         self._numbers = count()
@@ -58,6 +60,8 @@ class Schedule:
     def add(self, task: Task) -> None:
         """Put a new task into the run queue."""
         self._ready.append(task)
+        if self._interleaving is not None:
+            self._interleaving.added(task)
 
     def park(self, task: Task, timeout: float | None) -> None:
         """Have a task wait until it is woken, or until `timeout` seconds have passed."""
@@ -88,6 +92,8 @@ class Schedule:
 
     def preempts(self) -> bool:
         """Decide whether the running task is to let another one run first."""
+        if self._interleaving is not None:
+            return self.has_others() and self._interleaving.preempts()
         return self.has_others() and self._random() < PREEMPTION
 
     def creep(self, task: Task) -> bool:
@@ -110,7 +116,10 @@ class Schedule:
             self.steps = 0
         self.steps += 1
         ready = self._ready
-        chosen = ready.pop(int(self._random() * len(ready))) if len(ready) > 1 else ready.pop()
+        if self._interleaving is not None:
+            chosen = ready.pop(self._interleaving.choose(ready))
+        else:
+            chosen = ready.pop(int(self._random() * len(ready))) if len(ready) > 1 else ready.pop()
         if self.trace is not None:
             self.trace.append((round(self.seconds, 9), chosen.name))
         return chosen

@@ -17,6 +17,7 @@ from windsock.simulation.baton import Baton
 from windsock.simulation.ending import DRAIN, end_threads
 from windsock.simulation.files import Files
 from windsock.simulation.hosts import WorldHost
+from windsock.simulation.interleaving import Interleaving, Points
 from windsock.simulation.network import Host, Network
 from windsock.simulation.network.links.link import Link
 from windsock.simulation.schedule import Schedule
@@ -42,9 +43,9 @@ class World:
     `seed` decides the order of threads. `baton` and `schedule` are for windsock itself.
     """
 
-    def __init__(self, seed: int, *, most_steps: int, is_traced: bool) -> None:
+    def __init__(self, seed: int, *, most_steps: int, is_traced: bool, interleaving: Interleaving | None) -> None:
         self.seed = seed
-        self.schedule = Schedule(seed, is_traced=is_traced)
+        self.schedule = Schedule(seed, is_traced=is_traced, interleaving=interleaving)
         self.baton = Baton(self.schedule, seed, most_steps)
         self.baton.world = self
         self._socket_files = RealFiles()
@@ -161,11 +162,18 @@ class World:
 
 @contextmanager
 def simulated(
-    *, seed: int | None = None, faults: Iterable[Any] = (), most_steps: int = 1_000_000, trace: bool = False
+    *,
+    seed: int | None = None,
+    interleaving: Points | None = None,
+    faults: Iterable[Any] = (),
+    most_steps: int = 1_000_000,
+    trace: bool = False,
 ) -> Iterator[World]:
     """Run a block in a simulated world: its sockets, its waits and its clock are virtual, for all threads it starts.
 
-    The same `seed` gives the same order of threads; without one it is drawn, and shown by a deadlock's report. `faults`
+    The same `seed` gives the same order of threads; without one it is drawn, and shown by a deadlock's report. With an
+    `interleaving` threads run until they wait, except at its points, of which each is a pair of a step and a thread:
+    a value of `windsock.strategies.interleavings()`; then the seed, 0 by default, decides the rest. `faults`
     act on each link of the world, that of localhost to itself included, and need not fire: a list as for a server's
     `faults=`, or a weather of `windsock.strategies`; connections are numbered on each link by themselves. A world
     whose threads hand over `most_steps` times without any time passing fails with Livelock. With `trace=True`
@@ -175,7 +183,8 @@ def simulated(
     Deadlock in the block if all threads wait and nothing is due, and StillRunning at the end for threads that do not
     end.
     """
-    world = _new_world(seed, most_steps, trace)
+    points = None if interleaving is None else Interleaving(interleaving)
+    world = _new_world(seed if seed is not None or points is None else 0, most_steps, trace, points)
     world.network.links.install(plans_from(faults))
     world.link("localhost", "localhost")  # where a fault that acts on no link is refused
     collects = gc.isenabled()
@@ -194,7 +203,7 @@ def simulated(
         _report(left, failure)
 
 
-def _new_world(seed: Any, most_steps: Any, trace: bool) -> World:
+def _new_world(seed: Any, most_steps: Any, trace: bool, interleaving: Interleaving | None) -> World:
     if seed is None:
         seed = random.SystemRandom().getrandbits(32)
     if not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
@@ -204,7 +213,7 @@ def _new_world(seed: Any, most_steps: Any, trace: bool) -> World:
     if live.world() is not None:
         raise UsageError("simulated(): a world is live already, and there can be only one; leave it first")
     skin.check()
-    return World(seed, most_steps=most_steps, is_traced=trace)
+    return World(seed, most_steps=most_steps, is_traced=trace, interleaving=interleaving)
 
 
 def _report(left: list[str], failure: BaseException | None) -> None:
