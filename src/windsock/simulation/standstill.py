@@ -21,7 +21,7 @@ class StandstillWatch:
 
     def is_still(self, turns: int, task: Task) -> bool:
         """Return whether a task has kept its turn since the last look, and used no processor time."""
-        if task.ident not in live.tasks or tracers.are_debugging():  # it is outside, or a debugger waits
+        if task.ident not in live.tasks or tracers.are_debugging(task.ident):  # it is outside, or a debugger waits
             self._seen = None
             return False
         before, self._seen = self._seen, (turns, task.name, clock_gettime(pthread_getcpuclockid(task.ident)))

@@ -17,6 +17,9 @@ from windsock.options.combinations import Unsupported
 
 __all__ = ["are_debugging", "check", "locks"]
 
+DEBUGGERS = ("bdb", "pdb", "ipdb", "pudb")
+"""Modules whose functions run while a debugger waits for a command."""
+
 
 def locks() -> frozenset[int]:
     """Return the ids of the locks of all tracers that are at work."""
@@ -29,9 +32,22 @@ def check() -> None:
         raise Unsupported(f"simulated worlds do not know the locks of coverage {sys.modules['coverage'].__version__}")
 
 
-def are_debugging() -> bool:
-    """Return whether the calling thread is traced by something else than coverage, such as a debugger."""
-    tracer = sys.gettrace()
+def are_debugging(ident: int = 0) -> bool:
+    """Return whether something else than coverage, such as a debugger, traces the calling thread or that of `ident`.
+
+    A debugger that has stopped in a thread traces its frames; one that looks at an exception is among them.
+    """
+    if _is_debugger(sys.gettrace()):
+        return True
+    frame = sys._current_frames().get(ident)
+    while frame is not None:
+        if frame.f_globals.get("__name__") in DEBUGGERS or _is_debugger(frame.f_trace):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _is_debugger(tracer: object) -> bool:
     module = str(getattr(tracer, "__module__", None) or type(tracer).__module__)
     return tracer is not None and module.partition(".")[0] != "coverage"
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["World", "simulated"]
 
 LARGEST_SEED = 2**64 - 1
-NANOSECOND = 1e-9
-"""In seconds."""
+TICK = 2e-10
+"""Seconds by which what happens after a mark is later: the end of the next wait is exact again."""
 
 
 class World:
@@ -61,8 +61,8 @@ class World:
 
     @property
     def now(self) -> float:
-        """Virtual seconds since the world began."""
-        return self.schedule.seconds
+        """Virtual seconds since the world began, to the nanosecond."""
+        return round(self.schedule.seconds, 9)
 
     @property
     def fault_handles(self) -> tuple[FaultHandle, ...]:
@@ -112,12 +112,12 @@ class World:
     def mark(self) -> float:
         """Return a moment between what has happened and what will, by the monotonic clock. For windsock itself.
 
-        From a thread of the world it takes a nanosecond; from another one it is just the time.
+        From a thread of the world it takes less than `now` shows; from another one it is just the time.
         """
-        before = self.now
+        before = self.schedule.seconds
         if live.current() is not None:
-            self.schedule.seconds = self.schedule.after(NANOSECOND)
-        return START + (before + self.now) / 2
+            self.schedule.seconds += TICK
+        return START + (before + self.schedule.seconds) / 2
 
     def host_of(self, task: Task) -> Host:
         """Return the host that a task's sockets belong to. For windsock itself."""
