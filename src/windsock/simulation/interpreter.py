@@ -8,6 +8,8 @@
 - At exit the interpreter waits for threads that are in `threading._shutdown_locks` (to Python 3.12).
 - `threading._counter` numbers threads for their names. The hash of a thread is its address, by which sets are ordered;
   threads that are made in a world get numbers in its place, so that each process goes through such a set alike.
+- A condition keeps methods of its lock, which a world has replaced: they are looked up in the lock while it is live.
+- The functions of `random` are methods of one generator, which has no name.
 - Global names, names in classes and variables of closures can be replaced where code bound a function early.
 
 `check()` tries this before a process makes its first world.
@@ -19,6 +21,7 @@ import _thread
 import ctypes
 import gc
 import itertools
+import random
 import sys
 import sysconfig
 import threading  # the standard library's own: its registers of threads
@@ -28,7 +31,18 @@ from typing import Any, NamedTuple
 
 from windsock.options.combinations import Unsupported
 
-__all__ = ["HAS_HANDLES", "Grafts", "Tail", "ThreadHandle", "ThreadNumbers", "check", "forget", "tail_of"]
+__all__ = [
+    "HAS_HANDLES",
+    "Conditions",
+    "Grafts",
+    "Tail",
+    "ThreadHandle",
+    "ThreadNumbers",
+    "check",
+    "forget",
+    "shared_generator",
+    "tail_of",
+]
 
 HAS_HANDLES = hasattr(_thread, "start_joinable_thread")
 """Whether threads are joined by handles (since Python 3.13)."""
@@ -67,6 +81,53 @@ class Grafts:
             class_, name, old = self._before.pop()
             members_of(class_)[name] = old
             _modified(class_)
+
+
+class Conditions:
+    """Has all conditions, those from before a world too, look up the methods of their locks, until `remove()`."""
+
+    KEPT = ("acquire", "release", "_release_save", "_acquire_restore", "_is_owned")
+    """The attributes in which a condition keeps methods of its lock."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, Any] = {}
+
+    def install(self) -> None:
+        """Replace these attributes in the class."""
+        for name in self.KEPT:
+            self._before[name] = vars(threading.Condition).get(name)
+            setattr(threading.Condition, name, MethodOfLock(name, self._before[name]))
+
+    def remove(self) -> None:
+        """Have conditions use what they have kept."""
+        while self._before:
+            name, old = self._before.popitem()
+            if old is None:
+                delattr(threading.Condition, name)
+            else:
+                setattr(threading.Condition, name, old)
+
+
+class MethodOfLock:
+    """An attribute of conditions that is looked up in the lock each time, in place of what a condition has kept."""
+
+    def __init__(self, name: str, fallback: Any) -> None:
+        self._name = name
+        self._fallback = fallback
+
+    def __get__(self, condition: Any, _class: type) -> Any:
+        if condition is None:
+            return self._fallback
+        found = getattr(condition._lock, self._name, None)
+        return self._fallback.__get__(condition) if found is None else found
+
+    def __set__(self, condition: Any, value: Any) -> None:
+        vars(condition)[self._name] = value
+
+
+def shared_generator() -> random.Random:
+    """Return the generator whose methods are the functions of `random`."""
+    return random.seed.__self__  # type: ignore[attr-defined, no-any-return]
 
 
 class Tail(NamedTuple):

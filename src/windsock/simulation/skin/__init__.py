@@ -15,7 +15,6 @@ from windsock.simulation.names import Names
 from windsock.simulation.skin import (
     calendar,
     clock,
-    conditions,
     descriptors,
     handles,
     locks,
@@ -55,6 +54,7 @@ NAMES: dict[Any, Any] = {
 }
 _names = Names({**NAMES, **{vars(class_)[name]: method for (class_, name), method in METHODS.items()}})
 _grafts = interpreter.Grafts()
+_conditions = interpreter.Conditions()
 
 
 def check() -> None:
@@ -70,14 +70,14 @@ def install() -> None:
     locks.left_alone.update(tracers.locks())
     for (class_, name), method in METHODS.items():
         _grafts.put(class_, name, method)
-    conditions.install()
+    _conditions.install()
     _names.replace()
 
 
 def remove() -> None:
     """Put the standard library back as it was."""
     _names.restore()
-    conditions.remove()
+    _conditions.remove()
     _grafts.remove()
     locks.left_alone.clear()
     handles.handles.clear()

@@ -1,4 +1,4 @@
-"""What a world knows of trio: how long it waits when nothing is due, how an error ends it, and its idle threads."""
+"""What a world knows of trio: its wait when nothing is due, how an error ends it, its threads and its random order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from windsock.simulation.tasks import Task
 
-__all__ = ["IdleWorkers", "raise_in_order", "timeout_of"]
+__all__ = ["IdleWorkers", "generator", "raise_in_order", "timeout_of"]
 
 TRIO_DAY = 86_400.0
 """The seconds after which trio looks again, without a deadline of its tasks."""
@@ -66,6 +66,11 @@ def _works_for_trio(frame: FrameType | None) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def generator() -> Any:
+    """Return the generator by which trio orders its tasks at random; None without trio."""
+    return getattr(sys.modules.get("trio._core._run"), "_r", None)
 
 
 class IdleWorkers:

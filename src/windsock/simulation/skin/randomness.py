@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os as standard  # the standard library's own: its function is replaced
 import random
-import sys
 from typing import Any
 
 from windsock.simulation import live
+from windsock.simulation.interpreter import shared_generator
 from windsock.simulation.live import current
+from windsock.simulation.skin import loops
 
 __all__ = ["NAMES", "Randomness"]
 
@@ -47,9 +48,7 @@ class Randomness:
 
 
 def _shared_generators() -> list[Any]:
-    own = random.seed.__self__  # type: ignore[attr-defined]
-    trio = getattr(sys.modules.get("trio._core._run"), "_r", None)
-    return [own] if trio is None else [own, trio]
+    return [each for each in (shared_generator(), loops.generator()) if each is not None]
 
 
 NAMES: dict[Any, Any] = {_urandom: urandom}
