@@ -17,7 +17,7 @@ import pytest
 from pytest_windsock import deadline, debuggers, standing
 from pytest_windsock.fixtures import State
 from pytest_windsock.ini_values import hang_timeout_of
-from windsock.net import whereabouts
+from windsock.net import virtual, whereabouts
 from windsock.net.system import threading
 
 if TYPE_CHECKING:
@@ -140,15 +140,17 @@ class _Watch:
             return
         test, others = standing.test_now(), standing.others(phase.servers)
         conclusions = _conclusions(phase)
-        what = f"it was not over after {phase.seconds:g} s, so the connections of its servers were ended"
+        ends = not virtual.is_live()  # whose sockets are for its own threads
+        what = f"it was not over after {phase.seconds:g} s"
+        what += ", so the connections of its servers were ended" if ends else ""
         report = "\n  ".join([f"windsock: the test hung: {what}", *test, *conclusions, *others])
         with self._changed:
             if self.phase is not phase:
                 return
             phase.report = report
             State.conclusions, State.has_failed, State.has_hung = conclusions, True, True
-            State.marks.append((State.clock(), "the test hung, so its connections were ended"))
-        if self._is_over(phase, GRACE, partial(_end_connections, phase)):
+            State.marks.append((State.clock(), f"the test hung{', so its connections were ended' if ends else ''}"))
+        if ends and self._is_over(phase, GRACE, partial(_end_connections, phase)):
             return
         for _ in range(INSISTING):
             if self._can_raise():

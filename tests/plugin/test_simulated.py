@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 import pytest
 
@@ -191,8 +192,9 @@ def test_pytest_timeout_ends_a_test_whose_world_goes_on_for_ever(run: Run) -> No
     @simulated
     @pytest.mark.timeout(2)
     def test_1(tcp_server):
-        while True:
-            time.sleep(1)
+        with socket.create_connection(tcp_server.address):
+            while True:
+                time.sleep(1)
 
     @simulated
     def test_2(tcp_server, world):
@@ -202,7 +204,9 @@ def test_pytest_timeout_ends_a_test_whose_world_goes_on_for_ever(run: Run) -> No
     result = run(HEAD + code, "-p", "no:randomly")
 
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["*the test hung*"])
+    result.stdout.fnmatch_lines(["*the test hung: it was not over after 2 s", "+*.0000 --- the test hung"])
+    lines = [line for line in result.outlines if re.match(r"\+\d", line)]
+    assert list(takewhile(lambda line: "hung" not in line, lines)) == ["+0.0000 #0 from 127.0.0.1:32769"]
 
 
 @pytest.mark.parametrize(

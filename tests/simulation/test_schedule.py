@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
+
+import pytest
 
 from windsock.simulation.schedule import Schedule
 from windsock.simulation.tasks import Task
@@ -74,3 +77,22 @@ def test_the_trace_has_each_choice() -> None:
     schedule.next()
 
     assert schedule.trace == [(3.0, "task")]
+
+
+@pytest.mark.parametrize(
+    ("now", "seconds", "then"),
+    [
+        (0.0, 0.1, 0.1),
+        (0.2, 0.1, 0.3),  # 0.30000000000000004 as floats add up
+        (5.0, 0.0, 5.0),
+        (5.0, -1.0, 5.0),
+        (5.0, 1e-12, 5.000000001),  # a wait passes time
+        (0.0, 1e12, 1e12),
+        (5.0, math.inf, math.inf),
+    ],
+)
+def test_a_wait_ends_at_a_whole_nanosecond(now: float, seconds: float, then: float) -> None:
+    schedule = Schedule(1)
+    schedule.seconds = now
+
+    assert schedule.after(seconds) == then

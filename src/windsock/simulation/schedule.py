@@ -46,12 +46,14 @@ class Schedule:
 
     def after(self, seconds: float) -> float:
         """Return the time when a wait that begins now will be over; later than now, unless it takes no time."""
+        now = self.seconds
         if seconds <= 0:
-            return self.seconds
-        until = self.seconds + seconds
+            return now
+        until = now + seconds
         if until > LONGEST_EXACT:
             return until
-        return max(int(until * NANOSECONDS + 0.5), int(self.seconds * NANOSECONDS + 1.5)) / NANOSECONDS
+        exact = int(until * NANOSECONDS + 0.5) / NANOSECONDS
+        return exact if exact > now else int(now * NANOSECONDS + 1.5) / NANOSECONDS
 
     def call_at(self, when: float, callback: Callable[[], object]) -> None:
         """Call a function once the time has come."""
