@@ -6,7 +6,7 @@ What a process or a thread from outside writes within a moment is waited for, wh
 from __future__ import annotations
 
 import os as standard  # the standard library's own: its functions are replaced
-import select
+import select as standard_select  # the standard library's own: its functions are replaced
 import stat
 from _io import FileIO
 from collections.abc import Callable
@@ -23,7 +23,7 @@ STEP = 0.01
 """Virtual seconds after which a thread looks again while others have something to do."""
 LAST_OF_TERMINAL = 2
 """The last of the descriptors that a debugger reads from and writes to."""
-_poll, _fstat, _get_blocking = select.poll, standard.fstat, standard.get_blocking
+_poll, _fstat, _get_blocking = standard_select.poll, standard.fstat, standard.get_blocking
 
 
 def wait_for_data(descriptor: int) -> None:
@@ -53,7 +53,7 @@ def _is_blocking_pipe(descriptor: int) -> bool:
 
 def _is_ready(descriptor: int, seconds: float) -> bool:
     poll = _poll()
-    poll.register(descriptor, select.POLLIN)
+    poll.register(descriptor, standard_select.POLLIN)
     return bool(poll.poll(seconds * 1000))
 
 
