@@ -40,6 +40,22 @@ def test_a_sleep_takes_virtual_time_only(world: World) -> None:
     assert time.perf_counter_ns() == before[2] + 300 * 10**9
 
 
+def test_no_sleep_is_shorter_than_it_was_asked_for(world: World) -> None:
+    for number in range(1, 2000):
+        seconds = round(number / 977, 9)
+        start = time.monotonic()
+        time.sleep(seconds)
+
+        assert seconds <= time.monotonic() - start < seconds + 1e-8
+
+
+def test_the_time_of_a_world_is_shown_without_what_numbers_in_binary_add(world: World) -> None:
+    time.sleep(0.1)
+    time.sleep(0.2)
+
+    assert world.now == 0.3
+
+
 def test_the_calendar_begins_with_2026(world: World) -> None:
     time.sleep(3 * 86400)
 

@@ -51,6 +51,8 @@ class World:
         self._socket_files = RealFiles()
         self.network = Network(self.schedule, self._socket_files, seed=seed)
         self.files = Files(self.baton.notify)
+        self.readings: dict[float, tuple[float, float]] = {}
+        """The last reading of each clock, by where it began: the time of the world, and what was shown."""
         self.randomness = Randomness(seed)
         self._numbers = interpreter.ThreadNumbers()
         self._workers = IdleWorkers()

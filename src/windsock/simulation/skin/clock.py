@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time  # the standard library's own: its functions are replaced
 from collections.abc import Callable
+from math import inf, nextafter
 from typing import Any
 
 from windsock.net import system
@@ -37,9 +38,25 @@ def sleep(seconds: float, /) -> None:
 
 
 def _read(task: Task, start: float) -> float:
+    """Return what a clock shows that began with `start`.
+
+    1000.15 - 1000 is less than 0.15 in binary. A reading is the next float if it would be too early for the time that
+    has passed since the last one.
+    """
     baton = task.baton
     baton.idle(task)
-    return float(baton.schedule.seconds + start)
+    now: float = baton.schedule.seconds
+    if not start:
+        return now
+    readings: dict[float, tuple[float, float]] = baton.world.readings
+    before, shown = readings.get(start, (0.0, start))
+    if now != before:
+        passed = round(now - before, 9)
+        shown, last = max(shown + passed, now + start), shown
+        if shown - last < passed:
+            shown = nextafter(shown, inf)
+        readings[start] = now, shown
+    return shown
 
 
 def _clock(old: Callable[[], float], start: float) -> Callable[[], float]:
