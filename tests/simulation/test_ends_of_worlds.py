@@ -14,6 +14,7 @@ from types import FrameType
 
 import pytest
 
+from windsock.net.wakeup import Wakeup
 from windsock.simulation import Deadlock, Livelock, simulated
 
 HERE = os.path.relpath(__file__)
@@ -95,6 +96,27 @@ def test_threads_finish_what_is_due_before_they_are_ended() -> None:
 
     assert seen == ["done"]
     assert not thread.is_alive()
+
+
+def test_what_wakes_the_loops_of_one_world_closes_nothing_of_the_next() -> None:
+    with simulated(seed=1):
+        old, number = Wakeup(), os.eventfd(0)
+    with simulated(seed=1):
+        mine = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(2)]
+        assert number in mine
+        old.close()
+
+        assert [os.write(each, (1).to_bytes(8, "little")) for each in mine] == [8, 8]
+
+
+def test_what_wakes_the_loops_of_no_world_is_closed_in_one() -> None:
+    real = Wakeup()
+    number = real.fileno()
+    with simulated(seed=1):
+        real.close()
+
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(number)
 
 
 def test_a_thread_cleans_up_at_its_end_even_if_that_waits() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from windsock.net import virtual
 from windsock.net.system import os
 
 __all__ = ["Wakeup"]
@@ -10,12 +11,14 @@ __all__ = ["Wakeup"]
 class Wakeup:
     """An eventfd(2), or a pipe if there is none. Works across threads and from forked children.
 
-    The descriptors are closed with the last reference, too.
+    The descriptors are closed with the last reference, too. Those of a simulated world go with it: other files have
+    their numbers in the next one.
     """
 
-    __slots__ = ("_reader", "_writer")
+    __slots__ = ("_reader", "_world", "_writer")
 
     def __init__(self) -> None:
+        self._world = virtual.number()
         self._reader = self._writer = -1
         if hasattr(os, "eventfd"):
             self._reader = self._writer = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -50,6 +53,8 @@ class Wakeup:
         """Close the descriptors. Idempotent."""
         reader, writer = self._reader, self._writer
         self._reader = self._writer = -1
+        if self._world not in (0, virtual.number()):
+            return
         if reader >= 0:
             os.close(reader)
         if writer not in (reader, -1):
