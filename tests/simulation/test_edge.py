@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from windsock import Unsupported, UsageError, proxy, serving
+from tests.support.servers import is_answered
+from windsock import RunningServer, Unsupported, proxy, serving
 from windsock.faults import BacklogFull, Fault, Refuse
 from windsock.simulation import NotSimulated, World, interpreter, simulated
 
@@ -40,6 +41,8 @@ REFUSED: dict[str, Callable[[socket.socket], object]] = {
     "epoll with EPOLLET": edge_triggered,
     "MSG_WAITALL": lambda sock: sock.recv(5, socket.MSG_WAITALL),
     "ancillary data": pass_descriptor,
+    "dup2 to the kernel": lambda sock: os.dup2(sock.fileno(), 0),
+    "dup2 from the kernel": lambda sock: os.dup2(0, sock.fileno()),
     "fstat": lambda sock: os.fstat(sock.fileno()),
     "ioctl": lambda sock: fcntl.ioctl(sock.fileno(), 0x5401, bytes(4)),
     "fcntl": lambda sock: fcntl.fcntl(sock.fileno(), fcntl.F_DUPFD, 0),
@@ -98,10 +101,28 @@ def test_a_program_sees_the_processors_that_it_had_before(world: World) -> None:
     assert seen == before
 
 
+REFUSALS = (ConnectionRefusedError, TimeoutError, BlockingIOError)
+"""What clients of a server that is shut or full get; the last one is for Unix sockets."""
+
+
+def client_of(server: RunningServer) -> socket.socket:
+    """Return a client that has not connected yet."""
+    client = socket.socket(server.server.address_family)
+    client.settimeout(5)
+    return client
+
+
 @pytest.mark.parametrize("fault", [Refuse(), BacklogFull()])
-def test_a_server_that_is_shut_or_full_is_refused_and_a_proxy_is_not(fault: Fault) -> None:
-    with simulated(), serving(strict=False) as server:
-        with pytest.raises(UsageError, match=r"use them on a proxy, or server\.outage"):
-            server.fault(fault)
-        with proxy(server.address) as front, front.fault(fault), pytest.raises(OSError):
-            socket.create_connection(front.address, timeout=5)
+@pytest.mark.parametrize("transport", ["tcp", "unix_stream"])
+@pytest.mark.parametrize("concurrency", ["sync", "threading", "selecting", "trio"])
+def test_a_server_is_shut_or_full_and_goes_on(fault: Fault, transport: str, concurrency: str) -> None:
+    with simulated(), serving(transport=transport, concurrency=concurrency).echo() as server:
+        with server.fault(fault), client_of(server) as client, pytest.raises(REFUSALS):
+            client.connect(server.address)
+        assert is_answered(server)
+
+
+def test_a_proxy_is_shut() -> None:
+    shut = pytest.raises(ConnectionRefusedError)
+    with simulated(), serving() as server, proxy(server.address) as front, front.fault(Refuse()), shut:
+        socket.create_connection(front.address, timeout=5)

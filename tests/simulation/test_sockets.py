@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,23 @@ def test_a_duplicate_keeps_the_connection_open(world: World) -> None:
     second.close()
 
 
+def test_a_socket_whose_descriptor_is_replaced_is_another_one(world: World) -> None:
+    first, second = socket.socketpair()
+    third, fourth = socket.socketpair()
+    with first, second, third, fourth:
+        number = first.fileno()
+        assert os.dup2(third.fileno(), number, inheritable=False) == number
+        third.close()
+
+        assert second.recv(1) == b""
+        fourth.sendall(b"x")
+        assert (first.recv(9), first.fileno()) == (b"x", number)
+        assert select.select([first], [first], [], 0) == ([], [first], [])
+        assert os.dup2(number, number) == number
+        first.sendall(b"y")
+        assert fourth.recv(9) == b"y"
+
+
 def test_buffers_are_filled_in_place(pair: Pair) -> None:
     client, accepted = pair
     client.sendmsg([b"he", b"llo"])
@@ -229,6 +247,40 @@ def test_an_event_counter_wakes_a_poll(world: World) -> None:
     os.close(counter)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.read(counter, 8)
+
+
+def test_an_epoll_refuses_a_descriptor_that_is_closed(world: World) -> None:
+    first, second = socket.socketpair()
+    number = first.fileno()
+    with second, select.epoll() as epoll:
+        epoll.register(first, select.EPOLLIN)
+        first.close()
+
+        for call in (
+            partial(epoll.register, number),
+            partial(epoll.modify, number, 1),
+            partial(epoll.unregister, number),
+        ):
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                call()
+
+
+def test_a_file_of_a_socket_that_is_open_is_not_taken_for_the_next_one(world: World, tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    made = []
+    for _ in range(3):
+        made.append(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        made[-1].bind(path)
+        os.unlink(path)
+    unix = (socket.AF_UNIX, socket.SOCK_DGRAM)
+    with socket.socket(*unix) as last, socket.socket(*unix) as client:
+        last.bind(path)
+        client.sendto(b"x", path)
+
+        assert last.recv(1) == b"x"
+    assert os.listdir(tmp_path) == ["socket"]
+    for each in made:
+        each.close()
 
 
 def test_names_are_looked_up_in_the_world(world: World) -> None:

@@ -7,7 +7,7 @@ import errno
 from typing import Any
 
 from windsock.errors import UsageError
-from windsock.net import sockets, virtual
+from windsock.net import sockets
 from windsock.net.callbacks import nothing
 from windsock.net.queue_fillers import ListenerState, QueueFillers
 from windsock.net.system import monotonic, os, platform, socket, threading
@@ -83,11 +83,6 @@ class FaultyListener:
         with self._lock:
             if state == self._state:
                 return
-            if state != ListenerState.OPEN and virtual.is_live():
-                raise UsageError(
-                    "Refuse() and BacklogFull() around a server need the kernel's network, and this one is simulated; "
-                    "use them on a proxy, or server.outage()"
-                )
             if state == ListenerState.SHUT and platform != "linux":
                 raise UsageError("Refuse() around a server needs Linux; use it on a proxy, or server.outage()")
             leave = {ListenerState.OPEN: nothing, ListenerState.SHUT: self._reopen, ListenerState.FULL: self._drain}

@@ -108,6 +108,16 @@ class Files:
         file.count += 1
         return self._add(file)
 
+    def replace(self, descriptor: int, replaced: int) -> File:
+        """Have a second descriptor, which is closed if it is open, refer to the file of the first; return the file."""
+        file = self.get(descriptor)
+        if replaced != descriptor:
+            file.count += 1
+            if replaced in self._files:
+                self.close(replaced)
+            self._files[replaced] = file
+        return file
+
     def get(self, descriptor: int) -> File:
         """Return the file of a descriptor. Raises OSError (EBADF)."""
         file = self._files.get(descriptor)

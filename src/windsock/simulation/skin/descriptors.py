@@ -14,7 +14,7 @@ from windsock.net.system import os
 from windsock.simulation.errors import NotSimulated
 from windsock.simulation.files import FIRST, Counter, File
 from windsock.simulation.live import current
-from windsock.simulation.skin.handles import member
+from windsock.simulation.skin.handles import handles, member
 from windsock.simulation.skin.pipes import wait_for_data
 
 __all__ = ["NAMES"]
@@ -108,7 +108,7 @@ BODIES: dict[Any, Callable[..., Any]] = {
     standard_fcntl.ioctl: ioctl,
     standard_fcntl.fcntl: fcntl,
 }
-REFUSED = "dup2 fchmod fchown fdopen fpathconf fstat fstatvfs fsync ftruncate lockf lseek pread preadv pwrite pwritev"
+REFUSED = "fchmod fchown fdopen fpathconf fstat fstatvfs fsync ftruncate lockf lseek pread preadv pwrite pwritev"
 REFUSED += " readv writev sendfile splice"
 
 
@@ -137,9 +137,10 @@ def _refused(name: str) -> Callable[..., Any]:
 
 
 _read = standard.read
-_close, _dup, _eventfd, _set_wakeup = (
+_close, _dup, _dup2, _eventfd, _set_wakeup = (
     standard.close,
     standard.dup,
+    standard.dup2,
     getattr(standard, "eventfd", None),
     signal.set_wakeup_fd,
 )
@@ -156,6 +157,19 @@ def close(fd: int) -> None:
 def dup(fd: int, /) -> int:
     """Stand in for os.dup()."""
     return _dup(fd) if fd < FIRST else int(member("dup").baton.world.files.duplicate(fd))
+
+
+def dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
+    """Stand in for os.dup2(). Sockets that have the second descriptor are then those of the first one's file."""
+    if fd < FIRST and fd2 < FIRST:
+        return _dup2(fd, fd2, inheritable)
+    if fd < FIRST or fd2 < FIRST:
+        raise NotSimulated("os.dup2() between a world and the kernel", "a descriptor is of the one or the other")
+    file = member("dup2").baton.world.files.replace(fd, fd2)
+    for handle in handles.values():
+        if handle.descriptor == fd2:
+            handle.file = file
+    return fd2
 
 
 def eventfd(initval: int, flags: int = 0) -> int:
@@ -200,7 +214,7 @@ NAMES |= {
     for name in REFUSED.split()
     if hasattr(standard, name)
 }
-NAMES |= {_close: close, _dup: dup, _set_wakeup: set_wakeup_fd}
+NAMES |= {_close: close, _dup: dup, _dup2: dup2, _set_wakeup: set_wakeup_fd}
 if _eventfd is not None:
     _eventfd_read, _eventfd_write = standard.eventfd_read, standard.eventfd_write
     NAMES |= {_eventfd: eventfd, _eventfd_read: eventfd_read, _eventfd_write: eventfd_write}

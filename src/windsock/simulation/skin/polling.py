@@ -164,26 +164,33 @@ def _epoll_method(name: str, body: Callable[..., Any]) -> Callable[..., Any]:
     return stand_in
 
 
-def register(_task: Task, watched: dict[int, int], fd: Any, eventmask: int = 0x7) -> None:
-    """Watch a descriptor. Raises OSError (EEXIST) if it is watched already."""
-    number = descriptor_of(fd, "epoll")
+def register(task: Task, watched: dict[int, int], fd: Any, eventmask: int = 0x7) -> None:
+    """Watch a descriptor. Raises OSError: EEXIST if it is watched already, EBADF if it is closed."""
+    number = _open_one(task, fd)
     if number in watched:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
     watched[number] = _checked(eventmask)
 
 
-def modify(_task: Task, watched: dict[int, int], fd: Any, eventmask: int) -> None:
-    """Change what is wanted of a descriptor. Raises OSError (ENOENT) if it is not watched."""
-    watched[_watched_one(watched, fd)] = _checked(eventmask)
+def modify(task: Task, watched: dict[int, int], fd: Any, eventmask: int) -> None:
+    """Change what is wanted of a descriptor. Raises OSError: ENOENT if it is not watched, EBADF if it is closed."""
+    watched[_watched_one(task, watched, fd)] = _checked(eventmask)
 
 
-def unregister(_task: Task, watched: dict[int, int], fd: Any) -> None:
-    """Watch a descriptor no longer. Raises OSError (ENOENT) if it is not watched."""
-    del watched[_watched_one(watched, fd)]
+def unregister(task: Task, watched: dict[int, int], fd: Any) -> None:
+    """Watch a descriptor no longer. Raises OSError: ENOENT if it is not watched, EBADF if it is closed."""
+    del watched[_watched_one(task, watched, fd)]
 
 
-def _watched_one(watched: Mapping[int, int], fd: Any) -> int:
+def _open_one(task: Task, fd: Any) -> int:
     number = descriptor_of(fd, "epoll")
+    if number not in _watched:
+        task.baton.world.files.get(number)
+    return number
+
+
+def _watched_one(task: Task, watched: Mapping[int, int], fd: Any) -> int:
+    number = _open_one(task, fd)
     if number not in watched:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     return number
