@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.servers.helpers import DATAGRAM, FORKING, UNIX_DATAGRAM, Notes, Place, ask, each
+from tests.support.servers import Signal
 from tests.support.waiting import DEADLINE
 from windsock import servers
 from windsock.net.system import platform
@@ -86,14 +87,13 @@ def test_a_client_without_a_name_is_served_and_gets_no_reply(place: Place, kind:
 
 @each(UNIX_DATAGRAM)
 @pytest.mark.parametrize("its_file", ["left", "removed"])
-def test_a_client_that_is_gone_is_no_error(place: Place, kind: Any, its_file: str) -> None:
+def test_a_client_that_is_gone_is_no_error(place: Place, signals: list[Signal], kind: Any, its_file: str) -> None:
     class Waits(servers.DatagramRequestHandler):
         def handle(self) -> None:
             self.server.notes.write("taken")
-            os.read(reader, 1)
+            signals[0].wait()
             self.wfile.write(b"reply")
 
-    reader, writer = os.pipe()
     server = place.start(kind, Waits)
     client = place.connect(server)
     path = client.getsockname()
@@ -103,12 +103,10 @@ def test_a_client_that_is_gone_is_no_error(place: Place, kind: Any, its_file: st
     if its_file == "removed":
         os.unlink(path)
 
-    os.write(writer, b"!")
+    signals[0].set()
 
     server.server_close()
     assert place.notes.read_all() == []
-    os.close(reader)
-    os.close(writer)
 
 
 class Truncates:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import threading
@@ -25,7 +24,7 @@ from tests.servers.helpers import (
     wait_until_serving,
 )
 from tests.support.handlers import EchoLines
-from tests.support.servers import rest_of
+from tests.support.servers import Signal, rest_of
 from tests.support.waiting import DEADLINE, HOUR, ends_in_time, wait_until
 from windsock import servers
 from windsock.errors import StillRunning, WaitTimeout
@@ -265,13 +264,14 @@ class Stuck(servers.BaseRequestHandler):
 
     def handle(self) -> None:
         self.server.notes.write("stuck")
-        os.read(self.until, 1)
+        self.until.wait()
 
 
 @each(STREAM + DATAGRAM)
-def test_the_deadline_of_server_close_names_what_is_still_running(place: Place, kind: Any) -> None:
-    reader, writer = os.pipe()
-    server = place.make(kind, type("Stuck", (Stuck,), {"until": reader}), stop_timeout=0.1)
+def test_the_deadline_of_server_close_names_what_is_still_running(
+    place: Place, signals: list[Signal], kind: Any
+) -> None:
+    server = place.make(kind, type("Stuck", (Stuck,), {"until": signals[0]}), stop_timeout=0.1)
     thread = serve(server)
     poke(place.connect(server))
     assert place.notes.read() == "stuck"
@@ -292,16 +292,13 @@ def test_the_deadline_of_server_close_names_what_is_still_running(place: Place, 
         assert [what.startswith("request from ") for what in error.what] == [True]
     assert all(what in str(error) for what in error.what)
     assert server.fileno() == -1
-    os.write(writer, b"!")
+    signals[0].set()
     join(thread)
     server.server_close()
-    os.close(reader)
-    os.close(writer)
 
 
-def test_the_deadline_of_shutdown_names_whose_request_holds_the_loop(place: Place) -> None:
-    reader, writer = os.pipe()
-    server = place.make(servers.TCPServer, type("Stuck", (Stuck,), {"until": reader}), stop_timeout=0.05)
+def test_the_deadline_of_shutdown_names_whose_request_holds_the_loop(place: Place, signals: list[Signal]) -> None:
+    server = place.make(servers.TCPServer, type("Stuck", (Stuck,), {"until": signals[0]}), stop_timeout=0.05)
     thread = serve(server)
     client = place.connect(server)
     assert place.notes.read() == "stuck"
@@ -310,10 +307,8 @@ def test_the_deadline_of_shutdown_names_whose_request_holds_the_loop(place: Plac
     with pytest.raises(StillRunning, match=rf"serve_forever\(\) did not end within 0.05 s.*request from {host}:{port}"):
         server.shutdown()
 
-    os.write(writer, b"!")
+    signals[0].set()
     join(thread)
-    os.close(reader)
-    os.close(writer)
 
 
 @each([kind for kind in STREAM if issubclass(kind, (servers.ThreadingMixIn, servers.ForkingMixIn))])
