@@ -11,6 +11,7 @@ import stat
 import struct
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -178,6 +179,20 @@ def test_a_socket_whose_descriptor_is_replaced_is_another_one(world: World) -> N
         assert os.dup2(number, number) == number
         first.sendall(b"y")
         assert fourth.recv(9) == b"y"
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
+def test_only_as_much_as_fits_is_copied(pair: Pair, family: socket.AddressFamily) -> None:
+    sender, receiver = pair if family == socket.AF_INET else socket.socketpair()
+    data = memoryview(bytes(64 << 20))
+    with sender, receiver:
+        sender.setblocking(False)
+        tracemalloc.start()
+        try:
+            assert 0 < sender.send(data) < 8 << 20
+            assert tracemalloc.get_traced_memory()[1] < 8 << 20
+        finally:
+            tracemalloc.stop()
 
 
 def test_buffers_are_filled_in_place(pair: Pair) -> None:

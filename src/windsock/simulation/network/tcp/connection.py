@@ -62,7 +62,7 @@ class TCPConnection:
 
     # --- calls of the socket
 
-    def send(self, data: bytes, *, is_urgent: bool = False) -> int:
+    def send(self, data: bytes | memoryview, *, is_urgent: bool = False) -> int:
         """Send as many bytes as fit into the send buffer; return their number."""
         if self.error or self.shut & SENDING or self.state is TCPState.CLOSED:
             raise self.take_error() or failure(errno.EPIPE)
@@ -74,7 +74,7 @@ class TCPConnection:
             raise failure(errno.EAGAIN)
         if len(data) > room:
             data = data[:room]
-        sender.write(data, is_urgent=is_urgent and bool(data))
+        sender.write(bytes(data), is_urgent=is_urgent and bool(data))
         return len(data)
 
     def receive(self, size: int, flags: int) -> bytes:

@@ -175,7 +175,7 @@ class TCPSocket(SimulatedSocket):
         """Send as many bytes as the send buffer has room for. The last one is urgent with MSG_OOB."""
         if self._connection is None:
             raise failure(errno.EPIPE)
-        return self._connection.send(bytes(data), is_urgent=bool(flags & OOB))
+        return self._connection.send(data, is_urgent=bool(flags & OOB))
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Return received bytes, b"" at the end of the stream."""

@@ -107,7 +107,7 @@ class UnixStreamSocket(UnixSocket):
 
     def sendmsg(self, buffers: Any, ancillary: Any = (), flags: int = 0, address: Any = None) -> int:
         """Send bytes, as many as fit, or one record."""
-        data = b"".join(buffers)
+        data = buffers[0] if len(buffers) == 1 else b"".join(buffers)
         self._check(data, flags, address)
         peer = self._peer
         assert peer is not None
@@ -117,12 +117,12 @@ class UnixStreamSocket(UnixSocket):
             raise failure(errno.EMSGSIZE)
         if (room < len(data) if is_record else room <= 0) and data:
             raise failure(errno.EAGAIN)
-        taken = data if is_record else data[: max(0, room)]
+        taken = bytes(data if is_record else data[: max(0, room)])
         peer.arrive(taken, list(ancillary), is_urgent=bool(flags & OOB) and len(taken) == len(data))
         self.changed()
         return len(taken)
 
-    def _check(self, data: bytes, flags: int, address: Any) -> None:
+    def _check(self, data: bytes | memoryview, flags: int, address: Any) -> None:
         if flags & OOB and (self.type != socket.SOCK_STREAM or not data):
             raise failure(errno.EOPNOTSUPP)
         if address is not None and self.type == socket.SOCK_STREAM:
