@@ -17,7 +17,7 @@ ALONE = $(if $(CI),|| bash .ci/alone $(1))
 # Where forked children do what nobody else does; measured by themselves, since saving figures slows each child down.
 FORKS := tests/clients tests/fakes tests/taps tests/recording/test_channel.py -k forking
 
-.PHONY: help demo test fuzz docs screenshots tests check lint types arrows coverage standin interpreters lowest \
+.PHONY: help demo test fuzz docs screenshots tests check lint types arrows coverage standin worlds interpreters lowest \
 	conformance bench package clean
 
 help: ## list the targets
@@ -33,7 +33,7 @@ FUZZED := $(addprefix tests/protocols/test_,redis.py dns.py http.py mqtt.py post
 fuzz: $(VENV)/ready ## 100,000 mutated messages for each test of the decoders, in a few minutes
 	WINDSOCK_EXAMPLES=50000 bash .ci/timed $@ $(VENV)/bin/python $(PYTEST) -q -n 2 tests/protocols/test_fuzz.py $(FUZZED)
 
-check: lint types arrows docs standin interpreters ## all that must hold before a change lands
+check: lint types arrows docs standin worlds interpreters ## all that must hold before a change lands
 
 docs: $(DOCS)/ready ## the documentation as a site, in build/docs, with a reference of all names
 	$(DOCS)/bin/sphinx-build --quiet --fail-on-warning --keep-going --jobs auto -c docs/site docs build/docs
@@ -72,6 +72,14 @@ STANDIN := tests/net tests/relay tests/proxies tests/servers/selecting \
 standin: $(VENV)/ready ## a part of the test-suite without what only Linux has, as a stand-in for macOS
 	$(VENV)/bin/python $(PYTEST) -q $(PARALLEL) -p tests.support.standin --one-in=8 $(STANDIN) \
 		-k "not abstract and not urgent and not records_refuses" -o cache_dir=$(VENV)/pytest-cache
+
+# The suites of the family, the relays, the faults and of check_server() on the simulated network: one more transport.
+WORLDS := tests/servers tests/relay tests/injection tests/faults/test_every_fault.py tests/testing/test_checks.py
+worlds: $(VENV)/ready ## those suites in simulated worlds, a world for each test, and what cannot run there
+	$(VENV)/bin/python $(PYTEST) -q $(PARALLEL) -p tests.support.in_world -r fE $(WORLDS) \
+		-o cache_dir=$(VENV)/pytest-cache
+	$(VENV)/bin/python $(PYTEST) -q -n $(WORKERS) -p tests.support.in_world -r fE --left-out --one-in=4 $(WORLDS) \
+		-o cache_dir=$(VENV)/pytest-cache
 
 interpreters: ## the test-suite on the other interpreters that are installed, with coverage on the first of them
 	bash .ci/every-interpreter $(PYTHON)
