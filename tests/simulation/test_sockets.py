@@ -280,6 +280,48 @@ def test_an_epoll_refuses_a_descriptor_that_is_closed(world: World) -> None:
                 call()
 
 
+def test_numbers_that_were_closed_are_used_again(world: World) -> None:
+    first, second = socket.socketpair()
+    numbers = [first.fileno(), second.fileno()]
+    first.close()
+    second.close()
+
+    third, fourth = socket.socketpair()
+    assert [third.fileno(), fourth.fileno()] == numbers
+    third.close()
+    fifth = fourth.dup()
+    assert (fifth.fileno(), os.dup2(fifth.fileno(), numbers[1] + 1)) == (numbers[0], numbers[1] + 1)
+    with fourth, fifth, socket.socket() as sixth:
+        assert sixth.fileno() == numbers[1] + 2
+    os.close(numbers[1] + 1)
+
+
+def test_an_epoll_does_not_take_a_new_file_for_the_old_one_of_its_number(world: World) -> None:
+    first, second = socket.socketpair()
+    with select.epoll() as epoll:
+        epoll.register(first, select.EPOLLIN | select.EPOLLOUT)
+        first.close()
+        second.close()
+        first, second = socket.socketpair()
+        with first, second:
+            assert epoll.poll(0) == []
+            with pytest.raises(FileNotFoundError):
+                epoll.modify(first, select.EPOLLOUT)
+            epoll.register(first, select.EPOLLOUT)
+            assert epoll.poll(0) == [(first.fileno(), select.EPOLLOUT)]
+
+
+@pytest.mark.parametrize("change", ["register", "modify"])
+def test_a_thread_that_waits_sees_what_others_add_to_its_epoll(pair: Pair, change: str) -> None:
+    client, _ = pair
+    with select.epoll() as epoll:
+        if change == "modify":
+            epoll.register(client, select.EPOLLIN)
+        threading.Timer(5, getattr(epoll, change), [client, select.EPOLLOUT]).start()
+
+        assert epoll.poll(30) == [(client.fileno(), select.EPOLLOUT)]
+
+
 def test_a_file_of_a_socket_that_is_open_is_not_taken_for_the_next_one(world: World, tmp_path: Path) -> None:
     path = str(tmp_path / "socket")
     made = []

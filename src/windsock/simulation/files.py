@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from functools import partial
+from heapq import heappop, heappush
 from typing import Protocol
 
 from windsock.net.system import os, select
@@ -89,6 +90,7 @@ class Files:
     def __init__(self, notify: Callable[[int], None]) -> None:
         self._notify = notify
         self._files: dict[int, File] = {}
+        self._free: list[int] = []
         self._next = FIRST
 
     def open(self, opened: Openable, *, is_blocking: bool = True) -> int:
@@ -98,9 +100,19 @@ class Files:
         return self._add(file)
 
     def _add(self, file: File) -> int:
-        descriptor, self._next = self._next, self._next + 1
+        descriptor = self._lowest()
         self._files[descriptor] = file
         return descriptor
+
+    def _lowest(self) -> int:
+        """Return the lowest number that is free, as POSIX has it: numbers of closed files are used again."""
+        while self._free:
+            if (descriptor := heappop(self._free)) not in self._files:
+                return descriptor
+        while self._next in self._files:
+            self._next += 1
+        self._next += 1
+        return self._next - 1
 
     def duplicate(self, descriptor: int) -> int:
         """Return another descriptor for the same file."""
@@ -133,6 +145,7 @@ class Files:
         """Close a descriptor; its file is closed with the last one. Raises OSError (EBADF)."""
         file = self.get(descriptor)
         del self._files[descriptor]
+        heappush(self._free, descriptor)
         file.count -= 1
         if not file.count:
             file.opened.close()

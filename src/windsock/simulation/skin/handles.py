@@ -75,8 +75,9 @@ def _deleted(key: int, handle: SocketHandle) -> None:
     """Close what a deleted object has left open, as the interpreter does."""
     if handles.get(key) is handle:
         del handles[key]
-        world, descriptor = live.world(), handle.detach()
-        if world is not None and world.files.find(descriptor) is not None:
+        world, file = live.world(), handle.file
+        descriptor = handle.detach()
+        if world is not None and file is not None and world.files.find(descriptor) is file:
             world.files.close(descriptor)
 
 

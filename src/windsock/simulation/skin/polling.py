@@ -9,7 +9,7 @@ from typing import Any
 
 from windsock.net.system import os, select
 from windsock.simulation.errors import Deadlock, NotSimulated
-from windsock.simulation.files import FIRST
+from windsock.simulation.files import FIRST, File
 from windsock.simulation.live import current
 from windsock.simulation.skin.loops import raise_in_order, timeout_of
 from windsock.simulation.skin.selecting import exact
@@ -26,18 +26,47 @@ WRITABLE = select.POLLOUT | select.POLLERR
 _select, _poll = standard.select, standard.poll
 
 
-def wait(task: Task, wanted: Mapping[int, int], timeout: float | None, what: str) -> list[tuple[int, int]]:
-    """Wait until any of the descriptors has one of the events wanted of it; return those that have."""
+class Watched(dict[int, int]):
+    """What an epoll object watches: events by descriptors. `files` are what the descriptors were when they were added.
+
+    A file is watched no longer once it is closed, though another one may have its number then.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.files: dict[int, File | None] = {}
+
+    def drop_closed(self, task: Task, numbers: Iterable[int]) -> None:
+        """Forget those of the descriptors whose files were closed."""
+        find = task.baton.world.files.find
+        for number in numbers:
+            if number in self and number not in _watched and find(number) is not self.files[number]:
+                del self[number]
+
+    def enabled(self, task: Task) -> dict[int, int]:
+        """Return what is wanted of the descriptors that are open, but for those that have had their one event."""
+        self.drop_closed(task, tuple(self))
+        return {number: mask for number, mask in self.items() if mask & ~ONESHOT}
+
+
+def wait(
+    task: Task, wanted: Callable[[], Mapping[int, int]], timeout: float | None, changes: object = None
+) -> list[tuple[int, int]]:
+    """Wait until any of the descriptors has one of the events wanted of it; return those that have.
+
+    What is wanted may change meanwhile, of which `changes` is notified.
+    """
     baton = task.baton
     baton.pause(task)
     deadline = deadline_of(task, timeout)
-    while not (found := _ready(task, wanted)):
+    while not (found := _ready(task, wanted())):
         seconds = left(task, deadline)
         if seconds is not None and seconds <= 0:
             if timeout == 0:
                 baton.idle(task)
             break
-        baton.wait_on(task, _keys(task, wanted), what, seconds)
+        keys = _keys(task, wanted())
+        baton.wait_on(task, keys if changes is None else [*keys, id(changes)], "a descriptor to be ready", seconds)
     return found
 
 
@@ -66,11 +95,7 @@ def _events_of_epoll(task: Task, descriptor: int) -> int:
     """Return the events of an epoll's own descriptor."""
     if descriptor not in _watched:
         return int(select.POLLNVAL)
-    return int(select.POLLIN) if _ready(task, _enabled(_watched[descriptor])) else 0
-
-
-def _enabled(watched: Mapping[int, int]) -> dict[int, int]:
-    return {number: mask for number, mask in watched.items() if mask & ~ONESHOT}
+    return int(select.POLLIN) if _ready(task, _watched[descriptor].enabled(task)) else 0
 
 
 def descriptor_of(value: Any, call: str) -> int:
@@ -98,7 +123,7 @@ def select_(rlist: Iterable[Any], wlist: Iterable[Any], xlist: Iterable[Any], ti
         for each in files:
             number = descriptor_of(each, "select()")
             wanted[number] = wanted.get(number, 0) | mask
-    found = dict(wait(task, wanted, timeout, "a descriptor to be ready"))
+    found = dict(wait(task, lambda: wanted, timeout))
     if select.POLLNVAL in found.values():
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     return tuple([each for each in files if found.get(descriptor_of(each, ""), 0) & mask] for files, mask in kinds)
@@ -131,7 +156,7 @@ class SimulatedPoll:
         if task is None:
             raise NotSimulated("poll() of a world's object", "the thread is not of the world")
         seconds = None if timeout is None or timeout < 0 else exact(timeout / 1000)
-        return wait(task, self._wanted, seconds, "a descriptor to be ready")
+        return wait(task, lambda: self._wanted, seconds)
 
 
 def poll_() -> Any:
@@ -141,8 +166,8 @@ def poll_() -> Any:
 
 METHODS: dict[tuple[Any, str], Any] = {}
 NAMES: dict[Any, Any] = {_select: select_, _poll: poll_}
-_watched: dict[int, dict[int, int]] = {}
-"""What each epoll object watches, by its own descriptor, which is the kernel's: events by descriptors."""
+_watched: dict[int, Watched] = {}
+"""What each epoll object watches, by its own descriptor, which is the kernel's."""
 
 
 def forget() -> None:
@@ -159,38 +184,42 @@ def _epoll_method(name: str, body: Callable[..., Any]) -> Callable[..., Any]:
             return old(self, *arguments, **keywords)
         if self.closed:
             raise ValueError("I/O operation on closed epoll object")
-        return body(task, _watched.setdefault(self.fileno(), {}), *arguments, **keywords)
+        return body(task, _watched.setdefault(self.fileno(), Watched()), *arguments, **keywords)
 
     return stand_in
 
 
-def register(task: Task, watched: dict[int, int], fd: Any, eventmask: int = 0x7) -> None:
+def register(task: Task, watched: Watched, fd: Any, eventmask: int = 0x7) -> None:
     """Watch a descriptor. Raises OSError: EEXIST if it is watched already, EBADF if it is closed."""
-    number = _open_one(task, fd)
+    number = _open_one(task, watched, fd)
     if number in watched:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
     watched[number] = _checked(eventmask)
+    watched.files[number] = task.baton.world.files.find(number)
+    task.baton.notify(id(watched))
 
 
-def modify(task: Task, watched: dict[int, int], fd: Any, eventmask: int) -> None:
+def modify(task: Task, watched: Watched, fd: Any, eventmask: int) -> None:
     """Change what is wanted of a descriptor. Raises OSError: ENOENT if it is not watched, EBADF if it is closed."""
     watched[_watched_one(task, watched, fd)] = _checked(eventmask)
+    task.baton.notify(id(watched))
 
 
-def unregister(task: Task, watched: dict[int, int], fd: Any) -> None:
+def unregister(task: Task, watched: Watched, fd: Any) -> None:
     """Watch a descriptor no longer. Raises OSError: ENOENT if it is not watched, EBADF if it is closed."""
     del watched[_watched_one(task, watched, fd)]
 
 
-def _open_one(task: Task, fd: Any) -> int:
+def _open_one(task: Task, watched: Watched, fd: Any) -> int:
     number = descriptor_of(fd, "epoll")
     if number not in _watched:
         task.baton.world.files.get(number)
+    watched.drop_closed(task, (number,))
     return number
 
 
-def _watched_one(task: Task, watched: Mapping[int, int], fd: Any) -> int:
-    number = _open_one(task, fd)
+def _watched_one(task: Task, watched: Watched, fd: Any) -> int:
+    number = _open_one(task, watched, fd)
     if number not in watched:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     return number
@@ -202,14 +231,11 @@ def _checked(mask: int) -> int:
     return mask
 
 
-def poll(task: Task, watched: dict[int, int], timeout: float | None = None, maxevents: int = -1) -> Any:
+def poll(task: Task, watched: Watched, timeout: float | None = None, maxevents: int = -1) -> Any:
     """Wait for `timeout` seconds; None and negative numbers mean for ever."""
-    find = task.baton.world.files.find
-    for number in [each for each in watched if find(each) is None and each not in _watched]:
-        del watched[number]
     seconds = None if timeout is None or timeout < 0 else timeout_of(exact(timeout))
     try:
-        found = wait(task, _enabled(watched), seconds, "a descriptor to be ready")
+        found = wait(task, lambda: watched.enabled(task), seconds, watched)
     except Deadlock as error:
         if not raise_in_order(task, error):
             raise
