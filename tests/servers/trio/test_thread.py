@@ -11,12 +11,13 @@ import resource
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import trio
 
 import windsock
+from tests.servers.helpers import wait_until_serving
 from tests.servers.trio.helpers import EchoPacket, Quiet, raises_a_lookup_error
 from tests.support.handlers import EchoLines, EchoStream
 from tests.support.servers import Signal, ask, connect, on_every_stream, reset, rest_of, wait_for_end
@@ -476,3 +477,27 @@ def test_a_listener_that_is_closed_just_before_the_loop_waits_for_it_ends_the_lo
         server.serve_forever()
 
     assert len(waits) == 1
+
+
+@pytest.mark.parametrize("timeouts", [1, 2], ids=["at its begin", "at its end"])
+def test_a_listener_that_is_closed_while_the_loop_sets_its_timeout_ends_the_loop(timeouts: int) -> None:
+    class Closed(socket.socket):
+        seen: ClassVar[list[float | None]] = []
+
+        def settimeout(self, value: float | None) -> None:
+            self.seen.append(value)
+            if len(self.seen) == timeouts:
+                self.close()
+            super().settimeout(value)
+
+    with servers.TrioTCPServer(("127.0.0.1", 0), EchoLines) as server:
+        server.socket = Closed(fileno=server.socket.detach())
+        thread = threading.Thread(target=server.serve_forever, name="serving")
+        thread.start()
+        if timeouts == 2:
+            wait_until_serving(server)
+            server.shutdown()
+        thread.join(DEADLINE)
+        assert not thread.is_alive()
+
+    assert Closed.seen == [0.0, None]

@@ -135,14 +135,14 @@ class TrioMixIn(TrioRequests):
             self._accepting += 1
             if self._accepting == 1:
                 self._timeout_before = listener.gettimeout()
-                listener.setblocking(False)
+                _set_timeout(listener, 0.0)
         try:
             yield
         finally:
             with COUNTING:
                 self._accepting -= 1
-                if not self._accepting and listener.fileno() >= 0:
-                    listener.settimeout(self._timeout_before)
+                if not self._accepting:
+                    _set_timeout(listener, self._timeout_before)
 
     def pause_accepting(self, seconds: float) -> None:
         """Accept no requests for `seconds`; they wait in the listener's queue. From the serving thread only."""
@@ -202,3 +202,12 @@ class TrioMixIn(TrioRequests):
     def _runs(self) -> list[Run]:
         runs: list[Run] = vars(self).setdefault("_trio_runs", [])
         return runs
+
+
+def _set_timeout(listener: socket.socket, seconds: float | None) -> None:
+    """Set the timeout of a listener, unless another thread has closed it: the loop sees that by itself."""
+    try:
+        listener.settimeout(seconds)
+    except OSError:
+        if listener.fileno() >= 0:
+            raise
