@@ -45,6 +45,11 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "servers/test_accepting.py::test_emfile_on_accept_backs_off_and_recovers",
         "servers/trio/test_thread.py::test_a_lack_of_descriptors_is_told_once_and_survived",
     ),
+    "sends without waiting: no virtual time passes meanwhile, and a delay holds all of it": (
+        r"relay/test_carriers.py::test_a_client_that_vanishes_while_nobody_reads_is_noticed\[.*proxy_under_faults",
+        r"relay/test_carriers.py::test_a_sender_has_to_wait_for_a_receiver_that_does_not_read\[.*proxy_under_faults",
+        r"relay/test_carriers.py::test_stopping_ends_both_ends_in_the_middle_of_much\[.*under_faults",
+    ),
     "waits for what the interpreter does once a thread has ended: that takes real time": (
         "servers/selecting/test_garbage.py::test_the_greenlet_of_a_loops_thread_goes_with_the_thread",
     ),
