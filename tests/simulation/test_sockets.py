@@ -181,6 +181,19 @@ def test_a_socket_whose_descriptor_is_replaced_is_another_one(world: World) -> N
         assert fourth.recv(9) == b"y"
 
 
+def test_a_socket_that_two_threads_close_is_closed_once() -> None:
+    for seed in range(60):
+        with simulated(seed=seed):
+            first, second = socket.socketpair()
+            other = threading.Thread(target=first.close)
+            other.start()
+            first.close()
+            other.join()
+
+            assert second.recv(1) == b""
+            second.close()
+
+
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
 def test_only_as_much_as_fits_is_copied(pair: Pair, family: socket.AddressFamily) -> None:
     sender, receiver = pair if family == socket.AF_INET else socket.socketpair()

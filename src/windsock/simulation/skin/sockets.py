@@ -69,7 +69,8 @@ def close(handle: SocketHandle) -> None:
     if handle.file is not None:
         task = member("close")
         task.baton.pause(task)
-        task.baton.world.files.close(handle.detach())
+        if handle.file is not None:  # another thread may have closed it meanwhile
+            task.baton.world.files.close(handle.detach())
 
 
 # --- time-outs
