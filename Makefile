@@ -76,10 +76,9 @@ standin: $(VENV)/ready ## a part of the test-suite without what only Linux has, 
 # The suites of the family, the relays, the faults and of check_server() on the simulated network: one more transport.
 WORLDS := tests/servers tests/relay tests/injection tests/faults/test_every_fault.py tests/testing/test_checks.py
 worlds: $(VENV)/ready ## those suites in simulated worlds, a world for each test, and what cannot run there
-	$(VENV)/bin/python $(PYTEST) -q $(PARALLEL) -p tests.support.in_world -r fE $(WORLDS) \
-		-o cache_dir=$(VENV)/pytest-cache
-	$(VENV)/bin/python $(PYTEST) -q -n $(WORKERS) -p tests.support.in_world -r fE --left-out --one-in=4 $(WORLDS) \
-		-o cache_dir=$(VENV)/pytest-cache
+	$(VENV)/bin/python $(PYTEST) -q $(PARALLEL) -p tests.support.in_world -p no:cacheprovider -r fE $(WORLDS)
+	$(VENV)/bin/python $(PYTEST) -q $(PARALLEL) -p tests.support.in_world -p no:cacheprovider -r fE $(WORLDS) \
+		--left-out --one-in=4
 
 interpreters: ## the test-suite on the other interpreters that are installed, with coverage on the first of them
 	bash .ci/every-interpreter $(PYTHON)
