@@ -15,7 +15,7 @@ import pytest
 from tests.support.servers import is_answered
 from windsock import RunningServer, Unsupported, proxy, serving
 from windsock.faults import BacklogFull, Fault, Refuse
-from windsock.simulation import NotSimulated, World, interpreter, simulated
+from windsock.simulation import NotSimulated, World, interpreter, pinning, simulated
 
 
 @pytest.fixture
@@ -99,6 +99,12 @@ def test_a_program_sees_the_processors_that_it_had_before(world: World) -> None:
         before = os.sched_getaffinity(0)
 
     assert seen == before
+
+
+def test_the_worlds_of_processes_in_a_row_use_all_processors() -> None:
+    allowed = frozenset({1, 4, 7})
+
+    assert sorted(pinning.one_of(allowed, process) for process in range(1000, 1006)) == [1, 1, 4, 4, 7, 7]
 
 
 REFUSALS = (ConnectionRefusedError, TimeoutError, BlockingIOError)

@@ -7,7 +7,7 @@ from typing import Any
 
 from windsock.simulation.live import current
 
-__all__ = ["NAMES", "pin", "pin_to_one", "processors"]
+__all__ = ["NAMES", "one_of", "pin", "pin_to_one", "processors"]
 
 _get: Any = getattr(os, "sched_getaffinity", None)
 _set: Any = getattr(os, "sched_setaffinity", None)
@@ -29,7 +29,12 @@ def pin_to_one(allowed: frozenset[int]) -> None:
     """Have the calling thread, and those that it starts, use one of these processors."""
     _before[0] = allowed
     if allowed:
-        _set(0, {max(allowed)})
+        _set(0, {one_of(allowed, os.getpid())})
+
+
+def one_of(allowed: frozenset[int], process: int) -> int:
+    """Return the processor for the worlds of a process: processes in a row, as those of xdist, use others."""
+    return sorted(allowed)[process % len(allowed)]
 
 
 def sched_getaffinity(pid: int, /) -> set[int]:
