@@ -46,8 +46,6 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "servers/trio/test_thread.py::test_a_lack_of_descriptors_is_told_once_and_survived",
     ),
     "sends without waiting: no virtual time passes meanwhile, and a delay holds all of it": (
-        r"relay/test_carriers.py::test_a_client_that_vanishes_while_nobody_reads_is_noticed\[.*proxy_under_faults",
-        r"relay/test_carriers.py::test_a_sender_has_to_wait_for_a_receiver_that_does_not_read\[.*proxy_under_faults",
         r"relay/test_carriers.py::test_stopping_ends_both_ends_in_the_middle_of_much\[.*under_faults",
     ),
     "waits for what the interpreter does once a thread has ended: that takes real time": (
