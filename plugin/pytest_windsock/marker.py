@@ -11,8 +11,13 @@ import windsock
 from pytest_windsock import against
 from pytest_windsock.starting import FILTERS, OF_PAIRS, OWN
 from windsock.harness import OPTION_NAMES, Options
+from windsock.options.class_checks import unit_of
 
 __all__ = ["check"]
+
+
+ONE_OF = {"stream": "tcp", "datagram": "udp", "record": "unix_seqpacket"}
+"""A transport for each unit."""
 
 
 def check(items: Iterable[pytest.Item]) -> None:
@@ -52,6 +57,8 @@ def _check_values(where: str, options: Mapping[str, Any]) -> None:
         options = {**options, "transport": "unix_stream"}  # that it is one of the two, the fixture says
     if options.keys() & {"multicast", "broadcast"} and not options.keys() & {"transport", "server_class"}:
         options = {**options, "transport": "udp"}
+    if not options.keys() & {"transport", "server_class"} and (unit := unit_of(options.get("handler"))) is not None:
+        options = {**options, "transport": ONE_OF[unit]}  # likewise
     try:
         Options(**options).resolved()
     except windsock.Unsupported:

@@ -9,12 +9,13 @@ import pytest
 
 import windsock
 from windsock.harness import CONCURRENCIES, TRANSPORTS
+from windsock.options.class_checks import check_units, unit_of
 
 __all__ = ["Combination", "chosen", "parametrize"]
 
 GROUPS = {"stream": ("tcp", "unix_stream"), "datagram": ("udp", "unix_datagram"), "record": ("unix_seqpacket",)}
 BY_DEFAULT = (*GROUPS["stream"], *GROUPS["datagram"])
-"""The transports without `transports=`: a handler of streams or datagrams cannot serve records."""
+"""The transports without `transports=`, unless the class of the handler is for one of these groups."""
 
 
 class Combination(NamedTuple):
@@ -35,25 +36,39 @@ class Combination(NamedTuple):
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
-    """Make an item for each combination that the test's markers let through, always in the same order."""
+    """Make an item for each combination that the test's markers let through, always in the same order.
+
+    Raises CollectError.
+    """
     said: dict[str, Any] = {}
     for mark in metafunc.definition.iter_markers("windsock"):
         said = dict(mark.kwargs) | said
     try:
         found = list(chosen(said))
     except windsock.UsageError as error:
-        raise pytest.UsageError(f"{metafunc.definition.nodeid}: @pytest.mark.windsock: {error}") from None
+        where = f"{metafunc.definition.nodeid}: @pytest.mark.windsock"
+        raise pytest.Collector.CollectError(f"{where}: {error}") from None  # which pytest shows in one line
     metafunc.parametrize("any_server", found, indirect=True, ids=str)
 
 
 def chosen(options: Mapping[str, Any]) -> Iterator[Combination]:
-    """Give the combinations that these keywords let through. Raises windsock.UsageError for unknown names."""
+    """Give the combinations that these keywords let through. Raises windsock.UsageError for what cannot be."""
     if "transport" in options:
         raise windsock.UsageError(
             f"transport={options['transport']!r}: any_server stands for several; name them with transports="
         )
+    if options.get("server_class") is not None:
+        name = getattr(options["server_class"], "__name__", options["server_class"])
+        raise windsock.UsageError(
+            f"server_class={name}: any_server stands for several classes; pass mixins= for what they have in front, "
+            "or call serve(server_class, handler) in the test"
+        )
     asked = options.get("transports")
-    transports = _names("transports", BY_DEFAULT if asked is None else asked, TRANSPORTS, GROUPS)
+    unit = unit_of(options.get("handler"))
+    by_default = BY_DEFAULT if unit is None else unit
+    transports = _names("transports", by_default if asked is None else asked, TRANSPORTS, GROUPS)
+    for transport in transports:
+        check_units(options.get("handler"), transport)
     concurrencies = _names("concurrency", options.get("concurrency"), CONCURRENCIES, {})
     tls = options.get("tls")
     if tls not in (None, True, False, "mutual"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import socketserver
 import threading
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,34 @@ CASES: list[tuple[dict[str, Any], str]] = [
         {"handler": dict},
         "handler=dict can't be called with (request, client_address, server); "
         "expected a class derived from windsock.servers.BaseRequestHandler, or a function of three arguments",
+    ),
+    (
+        {"handler": servers.StreamRequestHandler, "transport": "udp"},
+        "handler=StreamRequestHandler reads a stream, and transport='udp' carries datagrams; derive it from "
+        "DatagramRequestHandler, or choose another transport",
+    ),
+    (
+        {"handler": socketserver.StreamRequestHandler, "transport": "unix_datagram"},
+        "handler=StreamRequestHandler reads a stream, and transport='unix_datagram' carries datagrams; derive it from "
+        "DatagramRequestHandler, or choose another transport",
+    ),
+    (
+        {"handler": servers.DatagramRequestHandler},
+        "handler=DatagramRequestHandler reads datagrams, and transport='tcp' carries none; use 'udp'",
+    ),
+    (
+        {"handler": socketserver.DatagramRequestHandler, "transport": "unix_stream"},
+        "handler=DatagramRequestHandler reads datagrams, and transport='unix_stream' carries none; use 'udp'",
+    ),
+    ({"mixins": 7}, "mixins=7: expected a list of classes"),
+    ({"mixins": [int]}, "mixins=[<class 'int'>]: expected classes, such as windsock.security.TLSMixIn"),
+    (
+        {"mixins": [servers.ThreadingTCPServer]},
+        "mixins=[ThreadingTCPServer]: it is a server class; expected mix-ins, which have no socket",
+    ),
+    (
+        {"mixins": [object], "server_class": servers.TCPServer},
+        "mixins= and TCPServer don't go together; pass a class derived from the mix-ins and TCPServer",
     ),
     (
         {"transport": "sctp"},

@@ -90,3 +90,28 @@ def test_two_mix_ins_of_one_name_are_told_apart() -> None:
 
     with pytest.raises(windsock.UsageError, match="CountingUDPServer is taken by other mix-ins of the same names"):
         windsock.combine(transport="udp", mixins=[Other.CountingMixIn])
+
+
+@pytest.mark.parametrize("tls", [None, True])
+@pytest.mark.parametrize("concurrency", ["threading", "forking"])
+def test_a_server_has_the_mix_ins_that_were_asked_for(concurrency: str, tls: bool | None) -> None:
+    class Counting:
+        count = 0
+
+        def verify_request(self, request: Any, client_address: Any) -> bool:
+            self.count += 1
+            return True
+
+    with windsock.serving(mixins=[Counting], concurrency=concurrency, tls=tls).echo() as server:
+        with server.connect() as client:
+            client.send(b"x").expect(b"x")
+
+        assert server.server.count == 1
+        assert "Counting" in type(server.server).__name__
+
+
+def test_mix_ins_of_the_same_name_make_different_classes() -> None:
+    one, other = (type("OnceMixIn", (), {"number": number}) for number in (1, 2))
+
+    with windsock.serving(mixins=[one]) as first, windsock.serving(mixins=(other,)) as second:
+        assert (first.server.number, second.server.number) == (1, 2)

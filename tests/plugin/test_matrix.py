@@ -117,12 +117,19 @@ def test_some(any_server):
         ("concurrency=['green']", "concurrency=['green']: expected one or a list of 'sync'"),
         ("tls='maybe'", "tls='maybe': for any_server expected True, 'mutual', False, or None for both"),
         ("transport='udp'", "transport='udp': any_server stands for several; name them with transports="),
+        ("server_class=socketserver.TCPServer", "server_class=TCPServer: any_server stands for several classes; "),
+        (
+            "handler=socketserver.StreamRequestHandler, transports='datagram'",
+            "handler=StreamRequestHandler reads a stream, and transport='udp' carries datagrams",
+        ),
         ("flavour=1", "has no keyword 'flavour'; there are: "),
     ],
 )
 def test_a_filter_that_does_not_exist_is_a_usage_error(pytester: pytest.Pytester, marker: str, message: str) -> None:
     pytester.makepyfile(
         f"""
+import socketserver
+
 import pytest
 
 
@@ -135,7 +142,9 @@ def test_some(any_server):
     result = pytester.runpytest_subprocess()
 
     assert result.ret != 0
-    assert message in result.stdout.str() + result.stderr.str()
+    shown = result.stdout.str() + result.stderr.str()
+    assert message in shown
+    assert "pluggy" not in shown.partition("rootdir")[2].partition("plugins")[2]
 
 
 def test_a_filter_on_a_test_of_one_server_is_a_usage_error(pytester: pytest.Pytester) -> None:
@@ -154,3 +163,45 @@ def test_one(tcp_server):
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*@pytest.mark.windsock(transports=...) is for tests that use any_server"])
+
+
+@pytest.mark.parametrize(("kind", "count"), [("Stream", 20), ("Datagram", 10), ("Base", 30)])
+def test_the_class_of_the_handler_chooses_the_transports(pytester: pytest.Pytester, kind: str, count: int) -> None:
+    pytester.makepyfile(
+        f"""
+import socketserver
+
+import pytest
+
+
+@pytest.mark.windsock(handler=socketserver.{kind}RequestHandler)
+def test_some(any_server):
+    pass
+"""
+    )
+
+    result = pytester.runpytest_subprocess("--collect-only", "-q")
+
+    assert len([each for each in result.outlines if "::test_some[" in each]) == count
+
+
+def test_mix_ins_are_on_every_kind(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+import pytest
+
+
+class MarkedMixIn:
+    is_marked = True
+
+
+@pytest.mark.windsock(mixins=[MarkedMixIn], concurrency=["threading", "trio"])
+def test_some(any_server):
+    assert any_server.server.is_marked
+    assert "Marked" in type(any_server.server).__name__
+"""
+    )
+
+    result = pytester.runpytest_subprocess()
+
+    result.assert_outcomes(passed=12)

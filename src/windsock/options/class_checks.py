@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import inspect
+import socketserver
 from functools import lru_cache
 from typing import Any
 
 from windsock.errors import UsageError
-from windsock.servers import BaseServer, RecordRequestHandler, StreamRequestHandler
+from windsock.net.targets import Unit
+from windsock.servers import BaseServer, DatagramRequestHandler, RecordRequestHandler, StreamRequestHandler
 from windsock.servers.async_handlers import is_async
 
-__all__ = ["check_class", "check_handler", "check_suits_records", "check_units", "constructor_of"]
+__all__ = ["check_class", "check_handler", "check_suits_records", "check_units", "constructor_of", "unit_of"]
 
+DATAGRAMS = ("udp", "unix_datagram")
+SETUPS: dict[Any, Unit] = {
+    StreamRequestHandler.setup: "stream",
+    socketserver.StreamRequestHandler.setup: "stream",
+    DatagramRequestHandler.setup: "datagram",
+    socketserver.DatagramRequestHandler.setup: "datagram",
+    RecordRequestHandler.setup: "record",
+}
+"""The methods that open files over a request, and what that is."""
 SERVER_PROTOCOL = (
     "serve_forever",
     "get_request",
@@ -60,7 +71,7 @@ def check_handler(handler: Any, concurrency: str) -> None:
 
 
 def check_units(handler: Any, transport: str) -> None:
-    """Raise UsageError for a handler of streams on a server of records, or the other way round."""
+    """Raise UsageError for a handler of streams on a server of records or datagrams, or the other way round."""
     if not isinstance(handler, type):
         return
     name = handler.__name__
@@ -72,6 +83,21 @@ def check_units(handler: Any, transport: str) -> None:
         )
     if transport != "unix_seqpacket" and issubclass(handler, RecordRequestHandler):
         raise UsageError(f"handler={name} reads records, and transport={transport!r} has none; use 'unix_seqpacket'")
+    is_datagram, unit = transport in DATAGRAMS, unit_of(handler)
+    if is_datagram and unit == "stream":
+        raise UsageError(
+            f"handler={name} reads a stream, and transport={transport!r} carries datagrams; derive it from "
+            "DatagramRequestHandler, or choose another transport"
+        )
+    if not is_datagram and unit == "datagram":
+        raise UsageError(f"handler={name} reads datagrams, and transport={transport!r} carries none; use 'udp'")
+
+
+def unit_of(handler: Any) -> Unit | None:
+    """Return what a class of handlers takes from its request as it begins; None if it leaves that to `handle()`."""
+    if not isinstance(handler, type):
+        return None
+    return SETUPS.get(getattr(handler, "setup", None))
 
 
 def check_suits_records(server_class: type[Any], transport: str) -> None:

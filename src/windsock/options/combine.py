@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from windsock.errors import UsageError
 from windsock.net.system import threading
 from windsock.options.combinations import CONCURRENCIES, TRANSPORTS, class_for
 
-__all__ = ["combine"]
+__all__ = ["class_with", "combine"]
 
 _made: dict[tuple[Any, ...], type[Any]] = {}
 _lock = threading.Lock()
@@ -36,8 +37,29 @@ def combine(*, transport: str = "tcp", concurrency: str = "sync", mixins: Sequen
     return found
 
 
+def class_with(mixins: Any, base: type[Any]) -> type[Any]:
+    """Return a class with mix-ins in front, which has no home: classes of tests may have the same names.
+
+    Raises UsageError for what is no list of mix-ins.
+    """
+    if not isinstance(mixins, Sequence) or isinstance(mixins, str | bytes):
+        raise UsageError(f"mixins={mixins!r}: expected a list of classes")
+    for mixin in mixins:
+        _check(mixin)
+    return _over(tuple(mixins), base) if mixins else base  # type: ignore[arg-type]  # classes are hashable
+
+
+@lru_cache(maxsize=256)
+def _over(mixins: tuple[type[Any], ...], base: type[Any]) -> type[Any]:
+    return type(_name(mixins, base), (*mixins, base), {"__module__": mixins[0].__module__, "__doc__": base.__doc__})
+
+
+def _name(mixins: Sequence[type[Any]], base: type[Any]) -> str:
+    return "".join(mixin.__name__.removesuffix("MixIn") for mixin in mixins) + base.__name__
+
+
 def _check(mixin: Any) -> None:
-    if not isinstance(mixin, type):
+    if not isinstance(mixin, type) or mixin.__module__ == "builtins":
         raise UsageError(f"mixins=[{mixin!r}]: expected classes, such as windsock.security.TLSMixIn")
     if callable(getattr(mixin, "server_bind", None)):
         raise UsageError(f"mixins=[{mixin.__name__}]: it is a server class; expected mix-ins, which have no socket")
@@ -46,7 +68,7 @@ def _check(mixin: Any) -> None:
 
 
 def _make(mixins: tuple[type[Any], ...], base: type[Any]) -> type[Any]:
-    name = "".join(mixin.__name__.removesuffix("MixIn") for mixin in mixins) + base.__name__
+    name = _name(mixins, base)
     here = sys.modules[__name__]
     if name in vars(here):
         taken = ", ".join(mixin.__qualname__ for mixin in vars(here)[name].__mro__[1 : 1 + len(mixins)])

@@ -14,6 +14,7 @@ from windsock.net.system import os
 from windsock.net.targets import Unit
 from windsock.options.class_checks import check_class, check_handler, check_suits_records, check_units, constructor_of
 from windsock.options.combinations import check_platform, class_for, concurrency_of, transport_of
+from windsock.options.combine import class_with
 from windsock.options.group_option import group_from
 from windsock.options.tls_options import Encryption, class_with_tls, encryption_from
 from windsock.recording import Framing, default_framing, framing_from
@@ -58,6 +59,7 @@ class SharedKeywords(TypedDict, total=False):
     """The keywords of `serving()` that `serving_pair()` has too, for both its servers."""
 
     concurrency: str | None
+    mixins: Sequence[type[Any]]
     framing: Any
     host: str | None
     port: int
@@ -98,6 +100,7 @@ class Options:
     handler: Handler | None = None
     transport: str | None = None
     concurrency: str | None = None
+    mixins: Sequence[type[Any]] = ()
     framing: Any = None
     host: str | None = None
     port: int = 0
@@ -178,7 +181,7 @@ class Options:
     def _class(self) -> type[Any]:
         if self.server_class is None:
             by_default = "trio" if is_async(self.handler) else "threading"
-            return class_for(self.transport or "tcp", self.concurrency or by_default)
+            return class_with(self.mixins, class_for(self.transport or "tcp", self.concurrency or by_default))
         check_class(self.server_class)
         for word, found in (("transport", transport_of), ("concurrency", concurrency_of)):
             asked, is_really = getattr(self, word), found(self.server_class)
@@ -187,6 +190,9 @@ class Options:
                 raise UsageError(
                     f"{word}={asked!r}: {name} is {is_really!r}; leave {word}= out, or choose another class"
                 )
+        if self.mixins:
+            name = self.server_class.__name__
+            raise UsageError(f"mixins= and {name} don't go together; pass a class derived from the mix-ins and {name}")
         return self.server_class
 
     def _check_types(self) -> None:
