@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_windsock import phases
+from pytest_windsock import past_threads, phases
 from pytest_windsock.fixtures import State
 from windsock.findings import findings_for
 from windsock.recording.notes import FindingNote, TranscriptNote
@@ -29,7 +29,11 @@ def add_notes(error: BaseException) -> None:
     State.has_failed = True
     with contextlib.suppress(Exception, pytest.fail.Exception):
         found = concluded or findings_for(
-            phases.servers_to_show(), error, since=State.part_began, programs=State.programs
+            phases.servers_to_show(),
+            error,
+            since=State.part_began,
+            programs=State.programs,
+            without_threads=past_threads.idents(),
         )
         if not concluded:
             for sentence in found:

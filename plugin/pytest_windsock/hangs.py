@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from pytest_windsock import deadline, debuggers, standing
+from pytest_windsock import deadline, debuggers, past_threads, standing
 from pytest_windsock.fixtures import State
 from pytest_windsock.ini_values import hang_timeout_of
 from windsock.net import virtual, whereabouts
@@ -241,6 +241,9 @@ def _conclusions(phase: _Phase) -> list[str]:
         from windsock.findings import findings_for
 
         error = pytest.fail.Exception(f"Timeout (>{phase.seconds:g}s)")  # as pytest-timeout says it
-        return findings_for(phase.servers, error.with_traceback(trace), programs=State.programs)
+        without = past_threads.idents()
+        return findings_for(
+            phase.servers, error.with_traceback(trace), programs=State.programs, without_threads=without
+        )
     except Exception:  # likewise
         return []

@@ -16,6 +16,7 @@ from pytest_windsock import (
     github,
     ini_values,
     interrupted,
+    past_threads,
     phases,
     reports,
     secrets,
@@ -213,6 +214,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     __tracebackhide__ = True
     phases.begin(item)
     fixtures.State.is_in_body = True
+    threads = past_threads.before_body()
     try:
         result = yield
     except BaseException as error:
@@ -220,6 +222,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         raise
     finally:
         fixtures.State.is_in_body = False
+        past_threads.note(threads)
     phases.passed(item, "body")
     state = fixtures.State
     if (state.servers or state.diversions or state.programs) and not getattr(item, "_excinfo", None):

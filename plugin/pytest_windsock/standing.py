@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from pytest_windsock import past_threads
 from windsock.net import whereabouts
 from windsock.net.system import threading
 
@@ -37,7 +38,7 @@ def test_at(error: BaseException) -> list[str]:
 
 def others(servers: Iterable[RunningServer | FaultProxy]) -> list[str]:
     """Return a line for each thread, task, greenlet and child that stands in code of the test."""
-    without: Container[int] = {ident_of_main(), threading.get_ident()}
+    without: Container[int] = {ident_of_main(), threading.get_ident(), *past_threads.idents()}
     lines = list(_attempt(islice(whereabouts.places(without=without), MOST)))
     for server in list(servers):
         lines += _attempt(islice(_in_children(server), MOST))

@@ -172,6 +172,21 @@ def test_a_summary_prints_well() -> None:
     )
 
 
+def test_failures_that_differ_in_numbers_are_one_kind() -> None:
+    errors = [ValueError(f"client {index} waited {index / 10} s") for index in range(4)]
+    members = [CrowdMember(index, 1.0, "timeout", error) for index, error in enumerate([*errors, KeyError("other")])]
+    summary = CrowdSummary(tuple(members), 1.25)
+
+    with pytest.raises(CrowdFailed) as caught:
+        summary.check()
+
+    assert str(summary).splitlines()[2:] == [
+        "  4 failed (#0, #1, #2, ...): client 0 waited 0.0 s; the others with other numbers",
+        "  1 failed (#4): 'other'",
+    ]
+    assert [str(each) for each in caught.value.exceptions] == ["client 0 waited 0.0 s", "'other'"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "words"),
     [

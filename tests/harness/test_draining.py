@@ -410,3 +410,38 @@ def test_clients_that_wait_behind_a_silent_one_are_waited_for_once(monkeypatch: 
         again.join(DEADLINE)
 
         assert not again.is_alive()
+
+
+# --- what comes after it
+
+
+def stuck_server(released: threading.Event, timeout: float, **options: Any) -> RunningServer:
+    """Return a server with a client that has left, and a handler that does not end."""
+    server = windsock.serving(lambda request, *_: released.wait(DEADLINE), timeout=timeout, strict=False, **options)
+    with connect(server) as client:
+        client.sendall(b"x")
+    return server
+
+
+def test_a_stop_does_not_wait_again_as_long_for_a_handler_that_was_waited_for() -> None:
+    released = threading.Event()
+    server = stuck_server(released, 1.5)
+    try:
+        with pytest.raises(windsock.StillRunning, match=r"did not end within 1.5 s, still running: thread"):
+            server.finish()
+
+        assert server.server.stop_timeout <= 1.0
+    finally:
+        released.set()
+
+
+def test_a_stop_has_its_whole_time_if_the_handler_has_ended_since() -> None:
+    released = threading.Event()
+    server = stuck_server(released, 1.5)
+    server.drain()
+    released.set()
+    server.connections.wait(1)
+
+    server.stop()
+
+    assert server.server.stop_timeout > 1.0

@@ -134,3 +134,39 @@ def test_a_limit_that_is_none_is_refused(run_apart: Run, value: str) -> None:
     result = run_apart("def test_it(): pass", "-o", f"windsock_hang_timeout={value}")
 
     result.stderr.fnmatch_lines(["ERROR: windsock_hang_timeout: expected seconds, or 0 for no limit;*"])
+
+
+def test_threads_of_earlier_tests_are_not_named(run: Run) -> None:
+    result = run(
+        """
+        import socket, threading, time
+        import pytest
+
+        def linger():
+            time.sleep(20)
+
+        def start(name):
+            threading.Thread(target=linger, name=name, daemon=True).start()
+
+        @pytest.fixture(scope="module")
+        def application():
+            start("of the module")
+
+        def test_before(application):
+            start("of another test")
+
+        def test_it(application, tcp_server):
+            start("of this test")
+            with socket.create_connection(tcp_server.address) as client:
+                client.recv(1)
+        """,
+        "-p",
+        "no:randomly",
+        *MODES["no pytest-timeout"],
+    )
+
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines_random(
+        ["*thread 'of this test': *in linger: time.sleep(20)", "*thread 'of the module': *in linger: time.sleep(20)"]
+    )
+    result.stdout.no_fnmatch_line("*of another test*in linger*")

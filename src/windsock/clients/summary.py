@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 __all__ = ["CrowdFailed", "CrowdMember", "CrowdSummary"]
 
+NUMBER = re.compile(r"\d+")
 SHOWN = 3
 """The number of failures of a kind that are named."""
 
@@ -105,13 +107,15 @@ class CrowdSummary:
 
     def _kinds_of_failures(self) -> list[str]:
         """Return a line for each kind of failure, with the first client that has met it."""
-        kinds: dict[str, list[int]] = {}
+        kinds: dict[str, list[tuple[int, str]]] = {}
         for index, failure in self.failures:
-            kinds.setdefault(_kind(failure), []).append(index)
+            kinds.setdefault(_kind(failure), []).append((index, _first_line(failure)))
         lines = []
-        for words, who in kinds.items():
-            named = ", ".join(f"#{index}" for index in who[:SHOWN]) + (", ..." if len(who) > SHOWN else "")
-            lines.append(f"  {len(who)} failed ({named}): {words}")
+        for found in kinds.values():
+            named = ", ".join(f"#{index}" for index, _ in found[:SHOWN]) + (", ..." if len(found) > SHOWN else "")
+            words = found[0][1]
+            others = "" if all(each == words for _, each in found) else "; the others with other numbers"
+            lines.append(f"  {len(found)} failed ({named}): {words}{others}")
         return lines
 
     def check(self) -> None:
@@ -128,6 +132,10 @@ class CrowdSummary:
             raise error
 
 
-def _kind(failure: Exception) -> str:
-    """Return the first line of a failure, which is the same for all of its kind."""
+def _first_line(failure: Exception) -> str:
     return str(failure).partition("\n")[0]
+
+
+def _kind(failure: Exception) -> str:
+    """Return what is the same for all failures of a kind: the first line without its numbers."""
+    return NUMBER.sub("#", _first_line(failure))

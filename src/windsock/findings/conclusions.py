@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -103,25 +103,36 @@ ALL: tuple[Find, ...] = (
 
 
 def findings_for(
-    subjects: Iterable[Any], error: BaseException, *, since: float = 0.0, programs: Iterable[Any] = ()
+    subjects: Iterable[Any],
+    error: BaseException,
+    *,
+    since: float = 0.0,
+    programs: Iterable[Any] = (),
+    without_threads: Container[int] = (),
 ) -> list[str]:
     """Return at most three sentences about why a test has failed, the most probable cause first.
 
     `subjects` are the servers and proxies of the test, `programs` its real programs, `error` is its exception. Servers
     and proxies are drained first, so that what clients have sent counts. What a finding raises is dropped. Connections
-    count that something happened on `since` then, in monotonic seconds. A wrong call of windsock's functions
-    (UsageError) has no other cause.
+    count that something happened on `since` then, in monotonic seconds. Threads are left out by their identifiers. A
+    wrong call of windsock's functions (UsageError) has no other cause.
     """
     if isinstance(error, UsageError):
         return []
-    return [line(each.sentence) for each in findings_in(case_from(subjects, error, since, programs))]
+    return [line(each.sentence) for each in findings_in(case_from(subjects, error, since, programs, without_threads))]
 
 
-def case_from(subjects: Iterable[Any], error: BaseException, since: float = 0.0, programs: Iterable[Any] = ()) -> Case:
+def case_from(
+    subjects: Iterable[Any],
+    error: BaseException,
+    since: float = 0.0,
+    programs: Iterable[Any] = (),
+    without_threads: Container[int] = (),
+) -> Case:
     """Return the facts of a failed test, with the places where handlers stand before they are waited for."""
     subjects = list(subjects)
     failure = failure_from(error)
-    handlers, others = [_handlers(each) for each in subjects], _threads(failure)
+    handlers, others = [_handlers(each) for each in subjects], _threads(failure, without_threads)
     for each in reversed(subjects):  # the latest is in front of others
         with contextlib.suppress(Exception):
             each.drain()
@@ -147,9 +158,9 @@ def _programs(programs: Iterable[Any], since: float) -> Iterator[ProgramFacts]:
             yield replace(facts, downs=tuple(down for down in facts.downs if down.ended is None or down.ended >= since))
 
 
-def _threads(failure: FailureFacts) -> tuple[tuple[str, SourceLine], ...]:
+def _threads(failure: FailureFacts, without: Container[int]) -> tuple[tuple[str, SourceLine], ...]:
     with contextlib.suppress(Exception):  # likewise: they go on meanwhile
-        return tuple(places.places_of_threads()) if failure.is_about_thread else ()
+        return tuple(places.places_of_threads(without)) if failure.is_about_thread else ()
     return ()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import linecache
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from itertools import chain, takewhile
 from types import FrameType, TracebackType
 from typing import Any
@@ -89,14 +89,17 @@ def places_of_handlers(server: Any, is_wanted: Callable[[int], bool]) -> dict[in
     return found
 
 
-def places_of_threads() -> Iterator[tuple[str, SourceLine]]:
-    """Give the threads that the test has started, by name, and where in its code they stand: no handlers."""
+def places_of_threads(without: Container[int] = ()) -> Iterator[tuple[str, SourceLine]]:
+    """Give the threads that the test has started, by name, and where in its code they stand: no handlers.
+
+    Threads are left out by their identifiers.
+    """
     current = threading.get_ident()
     names = {each.ident: each.name for each in sys.modules["threading"].enumerate() if each.name != "MainThread"}
     for ident, innermost in sys._current_frames().items():
         frames = [] if ident == current else [(each, each.f_lineno) for each in whereabouts.outwards(innermost)]
         users = list(user_frames(frames))
-        if ident in names and users and not _is_called_by_us(frames, users[0]):
+        if ident in names and ident not in without and users and not _is_called_by_us(frames, users[0]):
             place = _first_place(users)
             if place is not None:
                 yield names[ident], place

@@ -39,6 +39,8 @@ class Drain:
         """The connections whose handlers were waited for in vain..."""
         self._stuck: set[Connection] = set()
         """...and those that did not end although their clients had left."""
+        self._waited = 0.0
+        """Seconds that were waited for the former."""
         self._is_stuck_at: int | None = None
         """The number of connections that had been accepted when the server took no more for a whole GRACE."""
 
@@ -50,6 +52,15 @@ class Drain:
             faults.drain(self._left())
             self._wait_for_queue()  # relayed datagrams come to it last
         self._wait_for_handlers()
+
+    def seconds_left_of(self, seconds: float) -> float:
+        """Return how long a stop may take that has `seconds`, less what was waited for handlers that still run.
+
+        At least GRACE, as the stop ends their connections.
+        """
+        if all(each.is_closed for each in self._in_vain):
+            return seconds
+        return max(min(seconds, GRACE), seconds - self._waited)
 
     def begin_again(self) -> None:
         """Forget what was waited for in vain and has ended since: another test begins."""
@@ -123,11 +134,12 @@ class Drain:
             waiting[:] = self._pending(waiting)
             return not waiting
 
-        is_async = getattr(self._server, "handles_async", False)
+        is_async, began = getattr(self._server, "handles_async", False), monotonic()
         until = min(self._deadline, monotonic() + GRACE) if is_async else self._deadline
         while not self._wait(are_done) and monotonic() < until:
             pass
         self._in_vain.update(waiting)
+        self._waited = monotonic() - began
 
     def _pending(self, connections: Iterable[Connection]) -> list[Connection]:
         """Return those whose handlers have something to do."""

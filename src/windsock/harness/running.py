@@ -193,7 +193,8 @@ class RunningServer(FakeAPI, CheckpointAPI):
         self._recorder.stop()  # handlers are not to blame for the ends of its own clients
         self._close_clients()
         try:
-            self._run.end(for_good=self._is_stopped)
+            seconds = self._drain.seconds_left_of(self.options.timeout)
+            self._run.end(for_good=self._is_stopped, seconds=seconds)
         finally:
             self._clean_up()
 

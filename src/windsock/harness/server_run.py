@@ -77,10 +77,13 @@ class ServerRun:
         """End the accepted connections."""
         self._lifecycle.end_requests()
 
-    def end(self, *, for_good: bool) -> None:
-        """End the loop and the connections; wait for handlers; close the listener. Interrupted, kill what is left."""
+    def end(self, *, for_good: bool, seconds: float | None = None) -> None:
+        """End the loop and the connections; wait for handlers; close the listener. Interrupted, kill what is left.
+
+        `seconds` is how long to wait, by default the server's timeout.
+        """
         try:
-            self._end_in_order(self._options.timeout, for_good=for_good)
+            self._end_in_order(self._options.timeout if seconds is None else seconds, for_good=for_good)
         except BaseException as error:
             if not isinstance(error, StillRunning):  # of a signal's handler
                 self._lifecycle.kill_requests()
@@ -102,12 +105,12 @@ class ServerRun:
         try:
             self._lifecycle.server_close()
         except StillRunning as error:
-            self._check_ended(seconds, error.what)
+            self._check_ended(error.what)
             return
         running = self._lifecycle.wait_for_requests(max(0.0, deadline - monotonic()))
         if self.acceptances is not None:
             running += self.acceptances.wait_for_end(deadline)
-        self._check_ended(seconds, running)
+        self._check_ended(running)
 
     def _end_loop(self, deadline: float) -> None:
         self._lifecycle.request_stop()
@@ -119,11 +122,11 @@ class ServerRun:
             self._lifecycle.end_requests()  # one that was on its way into the loop
             self._thread.join(0.1)
 
-    def _check_ended(self, seconds: float, running: list[str]) -> None:
+    def _check_ended(self, running: list[str]) -> None:
         """Raise StillRunning for requests that are, unless a Deadlock has named their threads already."""
         if running and not virtual.has_deadlock():
             what = f"stop() of the {self._options.name}: requests in progress"
-            raise StillRunning(what, seconds, running, is_cut=is_over())
+            raise StillRunning(what, self._options.timeout, running, is_cut=is_over())
 
 
 @contextmanager

@@ -25,6 +25,7 @@ __all__ = [
     "places",
     "places_of_error",
     "runs_event_loop",
+    "was_begun_by_us",
 ]
 
 OURS = ("windsock", "pytest_windsock")
@@ -66,6 +67,12 @@ def _is_no_library(path: str) -> bool:
 def package_of(frame: FrameType) -> str:
     """Return the name of the package that a frame's code belongs to."""
     return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def was_begun_by_us(frame: FrameType) -> bool:
+    """Return whether what a thread runs was begun by windsock, such as a handler, and not by the test's own code."""
+    begun = [each for each in outwards(frame) if is_users(each) or package_of(each) in OURS]
+    return bool(begun) and package_of(begun[-1]) in OURS
 
 
 def outwards(frame: FrameType | None) -> Iterator[FrameType]:
