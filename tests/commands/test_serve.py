@@ -184,14 +184,18 @@ def test_an_error_of_the_file_is_told_with_its_place(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["serve", "--host", "0.0.0.0"], "allow_external=True"),
+        (["serve", "--host", "0.0.0.0"], "or pass --allow-external"),
         (["serve", "--port", "70000"], "expected 0 (any free port) to 65535"),
         (["serve", "--protocol", "rediss"], "did you mean 'redis'"),
         (["serve", "--udp", "--tls"], "TLS is for streams"),
-        (["serve", "--unix", "x.sock", "--port", "1"], "it takes path="),
-        (["proxy", "127.0.0.1:1", "--server-name", "a"], "upstream_tls="),
+        (["serve", "--unix", "x.sock", "--port", "1"], "--host and --port are not for --unix; it takes --unix"),
+        (["proxy", "127.0.0.1:1", "--server-name", "a"], "--server-name a: whom --upstream-tls is to expect"),
         (["proxy", "127.0.0.1:1", "--upstream-tls", "--upstream-ca", "/no/such"], "expected a PEM file"),
         (["proxy", "127.0.0.1:1", "--fault", "ForkError()"], "a proxy handles nothing"),
+        (["serve", "--certificate", "expired"], "--certificate expired is for servers with TLS; pass --tls as well"),
+        (["serve", "--framing", "linez"], "--framing linez: known protocols are"),
+        (["serve", "--protocol", "redis9"], "others are --framing with lines, eof, any or a size, and --delimiter"),
+        (["proxy", ":1", "--listen", "0.0.0.0:0"], "--listen 0.0.0.0:0 can be reached from other machines"),
         (["proxy", "no-such-host.invalid:1"], "can't be found"),
     ],
 )

@@ -29,6 +29,24 @@ def test_an_address_that_is_none_is_named(text: str) -> None:
         address_from(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("redis://localhost", "localhost:6379 --protocol redis"),
+        ("rediss://user:pw@db.example:7000/0", "db.example:7000 --protocol redis --upstream-tls"),
+        ("https://api.example/v1?x", "api.example:443 --protocol http --upstream-tls"),
+        ("amqp://[::1]:1", "[::1]:1"),
+        ("other://host", "host:PORT"),
+        ("unix:///run/app.sock", "the path alone, /run/app.sock"),
+    ],
+)
+def test_of_a_url_it_is_said_what_to_write(text: str, expected: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        address_from(text)
+
+    assert str(caught.value) == f"address {text!r}: it is a URL; expected {expected}"
+
+
 def test_bytes_have_escapes() -> None:
     assert bytes_from(r"a\r\n\t\0\\\xff b") == b"a\r\n\t\0\\\xff b"
     assert bytes_from("é") == "é".encode()

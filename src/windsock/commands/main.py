@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from windsock.commands.import_capture import add_import
+from windsock.commands.option_names import in_options
 from windsock.commands.output import Output
 from windsock.commands.proxy import add_proxy
 from windsock.commands.record import add_record
@@ -53,7 +54,8 @@ def run(words: Sequence[str] | None, stream: TextIO, stop: StopRequest) -> int:
     try:
         code: int = arguments.run(arguments, Output(stream, is_json=arguments.json), stop)
     except WindsockError as error:
-        print(f"windsock {arguments.command}: error: {error}", file=sys.stderr)
+        message = in_options(str(error), arguments, sys.argv[1:] if words is None else words)
+        print(f"windsock {arguments.command}: error: {message}", file=sys.stderr)
         return WRONG
     except BrokenPipeError:
         _let_go(stream)

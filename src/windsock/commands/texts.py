@@ -6,10 +6,37 @@ import re
 from typing import Any
 
 from windsock.errors import UsageError
+from windsock.protocols.registry import SHIPPED
 
 __all__ = ["address_from", "bytes_from", "certificate_from", "pattern_from", "size_or_word"]
 
 ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|([rnt0\\-]))|(\\)|([^\\]+)")
+SCHEMES = {
+    "https": ("http", True),
+    "mqtts": ("mqtt", True),
+    "postgres": ("postgresql", False),
+    "rediss": ("redis", True),
+    "smtps": ("smtp", True),
+    "ws": ("websocket", False),
+    "wss": ("websocket", True),
+}
+"""The protocol that a scheme stands for, and whether it is spoken over TLS, where the name does not say it."""
+PORTS = {
+    "amqp": 5672,
+    "http": 80,
+    "https": 443,
+    "ldap": 389,
+    "mqtt": 1883,
+    "mqtts": 8883,
+    "postgres": 5432,
+    "postgresql": 5432,
+    "redis": 6379,
+    "rediss": 6379,
+    "smtp": 25,
+    "smtps": 465,
+    "ws": 80,
+    "wss": 443,
+}
 MEANT = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\", "-": b"-"}
 
 
@@ -42,6 +69,8 @@ def address_from(text: str) -> Any:
     """
     if text.startswith("@") and len(text) > 1:
         return f"\0{text[1:]}"
+    if "://" in text:
+        raise UsageError(f"address {text!r}: it is a URL; expected {_of_url(text)}")
     if "/" in text:
         return text
     host, colon, port = text.rpartition(":")
@@ -52,6 +81,18 @@ def address_from(text: str) -> Any:
             "or @NAME for an abstract one"
         )
     return (host[1:-1] if is_ipv6 else host or "127.0.0.1", int(port))
+
+
+def _of_url(text: str) -> str:
+    """Return what to write for a URL: its address, and its protocol if that is one that windsock reads."""
+    scheme, _, rest = text.partition("://")
+    place = rest.rpartition("@")[2].partition("/")[0].partition("?")[0]
+    if not place:
+        return f"the path alone, {rest}"
+    name, is_secure = SCHEMES.get(scheme, (scheme, False))
+    port = "" if re.search(r":\d+$", place) else f":{PORTS.get(scheme, 'PORT')}"
+    protocol = f" --protocol {name}" if name in SHIPPED else ""
+    return f"{place}{port}{protocol}{' --upstream-tls' if is_secure else ''}"
 
 
 def size_or_word(text: str) -> str | int:
