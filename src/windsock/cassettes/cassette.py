@@ -30,12 +30,12 @@ class Cassette:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
+        self.path: str = os.fspath(path)
         self._offsets: dict[int, array[int]] = {}
         self._descriptor = -1
         try:
             self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-            self.header = self._check()
+            self.header: Header = self._check()
         except OSError as error:
             self.close()
             raise CassetteError(self.path, f"it cannot be read: {error.strerror}; {_remedy(error)}") from error

@@ -54,9 +54,9 @@ class UnmatchedTraffic(PeerError):
         self.path = path
         self.received = received
         self.connection = connection
-        self.line = None if miss is None else miss.line
-        self.offset = None if miss is None else miss.offset
-        self.expected = None if miss is None else miss.expected
+        self.line: int | None = None if miss is None else miss.line
+        self.offset: int | None = None if miss is None else miss.offset
+        self.expected: bytes | None = None if miss is None else miss.expected
         of = "" if connection is None else f" on connection {connection}"
         what = f"received {preview(masked(received))}{of}" if received else why
         nearest = "" if miss is None else f"\n  nearest, line {miss.line}: {preview(miss.expected)}\n  {miss.why}"
@@ -70,7 +70,7 @@ class Unplayed(PeerError):
     def __init__(self, path: str, line: int, why: str) -> None:
         self.path = path
         self.line = line
-        self.what = f"cassette {path}, line {line}: {why}"
+        self.what: str = f"cassette {path}, line {line}: {why}"
         super().__init__(f"{self.what}\n  (if that is expected, pass allow_unused=True)")
 
 
@@ -84,7 +84,7 @@ class CassetteOutdated(PeerError):
         self.path = path
         self.line = line
         self.why = why
-        self.diff = tuple(diff)
+        self.diff: tuple[str, ...] = tuple(diff)
         where = "" if line is None else f", line {line}"
-        self.what = f"cassette {path}{where}, no longer matches the real server: {why}"
+        self.what: str = f"cassette {path}{where}, no longer matches the real server: {why}"
         super().__init__("\n  ".join([self.what, *diff, RENEW]))

@@ -29,7 +29,7 @@ class CassetteRecorder(FaultProxy):
     def __init__(
         self, address: Any, path: str | os.PathLike[str], *, framing: Any = None, tls: Any = None, **options: Any
     ) -> None:
-        self.cassette_path = os.fspath(path)
+        self.cassette_path: str = os.fspath(path)
         self._framing = framing_from(framing)
         self._is_encrypted = tls is not None
         self._is_finishing = False

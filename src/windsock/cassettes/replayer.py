@@ -37,8 +37,8 @@ class Replay(RunningServer):
     what_is_unmet = "recorded requests that no client has sent"
 
     def __init__(self, path: str | os.PathLike[str], player: _Player, options: dict[str, Any]) -> None:
-        self.cassette_path = os.fspath(path)
-        self.cassette = player.cassette
+        self.cassette_path: str = os.fspath(path)
+        self.cassette: Cassette = player.cassette
         self._player = player
         self._unplayed: list[Any] | None = None
         """What was left when it was stopped."""

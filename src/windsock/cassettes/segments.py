@@ -15,7 +15,7 @@ class StreamHalf:
 
     def __init__(self, sequence: int) -> None:
         self.sequence = sequence
-        self.position = 0
+        self.position: int = 0
         """The bytes that are in order so far."""
         self._waiting: list[tuple[int, bytes]] = []
         self._end: int | None = None

@@ -32,7 +32,7 @@ class CassetteVerifier(FaultProxy):
         framing: Any = None,
         **options: Any,
     ) -> None:
-        self.cassette_path = os.fspath(path)
+        self.cassette_path: str = os.fspath(path)
         self._matching = matching
         with Cassette(path) as cassette:
             self._is_in_order = not cassette.header.is_datagram if is_in_order is None else is_in_order

@@ -60,7 +60,7 @@ class AsyncClient(ClientBase, Steps[Awaitable[C]]):
                 "or connect to a windsock.proxy()"
             )
         self.name = name
-        self.timeout = _connector.timeout
+        self.timeout: float = _connector.timeout
         """Seconds of the loop's time that a step without a timeout of its own may take."""
         self._connector = _connector
         self._handshake = handshake

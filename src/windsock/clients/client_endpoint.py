@@ -35,9 +35,9 @@ class CalledOff(WindsockError):
 class ClientEndpoint(Endpoint):
     """Waits with poll(2), for its socket and for being called off."""
 
-    is_quick = False
+    is_quick: bool = False
     """True if one call of the socket waits for at most `quick_for` seconds, which saves a poll(2)."""
-    quick_for = 0.0
+    quick_for: float = 0.0
 
     def be_quick(self, seconds: float) -> None:
         """Have the socket block, with a deadline of the kernel's (SO_RCVTIMEO), while nothing but bytes is at stake."""
@@ -60,7 +60,7 @@ class ClientEndpoint(Endpoint):
                 self.sock.setblocking(False)
 
     wakeup: Wakeup | None = None
-    is_called_off = False
+    is_called_off: bool = False
     _poll: Any = None
     _events = 0
 
@@ -154,7 +154,7 @@ class ClientStreamEndpoint(ClientEndpoint, StreamEndpoint):
     ) -> None:
         super().__init__(sock, clock=clock)
         # The short way could block without it, and waits in the kernel, where no greenlet of gevent's goes on.
-        self.is_plain = self.is_plain and bool(DONTWAIT) and not patched_by_gevent()
+        self.is_plain: bool = self.is_plain and bool(DONTWAIT) and not patched_by_gevent()
         self._context = context
         self._server_hostname = server_hostname or "localhost"
 

@@ -25,7 +25,7 @@ class ClientProxy:
         transport = "unix_seqpacket" if target.keeps_records else None
         if target.is_datagram and not target.is_unix:
             transport = "udp"
-        self.proxy = FaultProxy(
+        self.proxy: FaultProxy = FaultProxy(
             target.address, transport=transport, seed=seed, timeout=timeout, strict=False, name="client's line"
         )
         self.private: Any = None

@@ -35,10 +35,10 @@ class ConnectFailed(PeerError):
 
     def __init__(self, address: Any, error: OSError, waited: str = "") -> None:
         self.address = address
-        self.errno = error.errno
-        self.outcome = outcome_of(error)
+        self.errno: int | None = error.errno
+        self.outcome: str = outcome_of(error)
         self.error = error
-        self.waited = waited if isinstance(error, TimeoutError) else ""
+        self.waited: str = waited if isinstance(error, TimeoutError) else ""
         what = error.strerror or str(error) or "timed out"
         after = self.waited and f" after {self.waited}"
         place = addresses.show(address)

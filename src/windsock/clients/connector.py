@@ -82,7 +82,7 @@ class Connector:
         timeout: float,
     ) -> None:
         self.plans = plans_from(options.faults)
-        self.seed = seed_from(options.seed) or 0
+        self.seed: int = seed_from(options.seed) or 0
         check_seconds(f"timeout={timeout!r}", timeout)
         check_allowed("a client", place.family)
         self.place = place

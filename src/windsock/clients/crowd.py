@@ -65,15 +65,15 @@ class CrowdClient:
     __slots__ = ("descriptor", "end", "events", "index", "private", "run", "started", "timer")
 
     def __init__(self, index: int, connector: Connector, script: Script) -> None:
-        self.index = index
-        self.started = 0.0
+        self.index: int = index
+        self.started: float = 0.0
         self.end: OwnEnd | None = None
         self.private: PrivateSocketPath | None = None
         """The path that its Unix datagram socket is bound to."""
         self.run: Run | None = self.begin(connector, script, deadlines.latest())
-        self.descriptor = -1
-        self.events = 0
-        self.timer = NEVER
+        self.descriptor: int = -1
+        self.events: int = 0
+        self.timer: Timer = NEVER
 
     def begin(self, connector: Connector, script: Script, limit: float) -> Run:
         """Connect, do the handshake if all begins with TLS, and run the script."""
@@ -101,9 +101,11 @@ class Crowd:
     """Continues the run of each client when its socket is ready or its time has come."""
 
     def __init__(self, connector: Connector, scripts: list[Script]) -> None:
-        self.clients = [CrowdClient(index, connector, script) for index, script in enumerate(scripts)]
+        self.clients: list[CrowdClient] = [
+            CrowdClient(index, connector, script) for index, script in enumerate(scripts)
+        ]
         self.results: dict[int, CrowdMember] = {}
-        self.loop = EventLoop("windsock crowd", _fail, lambda: None)
+        self.loop: EventLoop = EventLoop("windsock crowd", _fail, lambda: None)
 
     def run(self, spread: float) -> CrowdSummary:
         """Run all. Raises the error of a faulty script, such as UsageError, after all clients are closed."""

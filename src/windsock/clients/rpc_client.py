@@ -69,7 +69,7 @@ class CallTimeout(WaitTimeout):
         self.others = others
         self.name = name
         self.unfinished = unfinished
-        self.is_cut = is_over()
+        self.is_cut: bool = is_over()
         times = "" if sent == 1 else f"; it was sent {sent} times"
         stray = f"; replies to other xids came: {', '.join(map(str, others))}" if others else ""
         part = f"; what came is no whole record: {shown(unfinished)}" if unfinished else ""

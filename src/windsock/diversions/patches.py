@@ -34,7 +34,7 @@ class Patch:
         self.owner = owner
         self.name = name
         self.original: Function = getattr(owner, name)
-        self.is_own = name in vars(owner)
+        self.is_own: bool = name in vars(owner)
         self.replacement = functools.wraps(self.original)(make(self.original))
         setattr(owner, name, self.replacement)
 

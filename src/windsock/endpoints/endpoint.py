@@ -40,15 +40,15 @@ class Endpoint:
         self.inbox = inbox
         inbox.conversation.begin(sock)
         self.clock = clock
-        self.is_stalled = False
-        self.is_closed = False
+        self.is_stalled: bool = False
+        self.is_closed: bool = False
         self.has_half_closed = False
         self.is_gone = False
         """True if the latest datagram found no receiver."""
         self.outcome: str = Outcome.OPEN
-        self.is_layered = hasattr(sock, "pending")
+        self.is_layered: bool = hasattr(sock, "pending")
         """Whether there is TLS: readable data may be half a record, or two records."""
-        self.is_plain = not self.is_layered
+        self.is_plain: bool = not self.is_layered
         """Whether nothing has changed how to send and read, so that a faster path can be taken."""
         self.may_have_more = False
         """Whether a wrapper, such as TLS, may hold bytes that the kernel no longer has."""
@@ -56,7 +56,7 @@ class Endpoint:
         self._rate: float | None = None
         self._room: int | None = None
         """The kernel's buffer (bytes) before a stall or a rate made it small."""
-        self.may_read_at = 0.0
+        self.may_read_at: float = 0.0
 
     def be_careful(self) -> None:
         """Avoid the faster path from here on. May be extended (call super)."""

@@ -24,7 +24,7 @@ class RecordedStream(StreamEndpoint):
 
     def __init__(self, request: Any, **options: Any) -> None:
         super().__init__(request, **options)
-        self.may_have_more = self.is_layered  # TLS: the first bytes may have come with the handshake
+        self.may_have_more: bool = self.is_layered  # TLS: the first bytes may have come with the handshake
         self._connection = connection_of(request)
         if self._connection is not None:
             self.inbox.conversation.begin(request, index=self._connection.index)

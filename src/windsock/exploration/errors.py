@@ -25,7 +25,7 @@ class ClientHung(PeerError):
     def __init__(self, what: str, place: str, transcript: Sequence[str]) -> None:
         self.what = what
         self.place = place
-        self.transcript = [*transcript]
+        self.transcript: list[str] = [*transcript]
         where = f", at {place}" if place else ""
         super().__init__(f"{what}{where}; expected a client with a timeout, or a larger patience=")
 
@@ -41,8 +41,9 @@ class ExplorationFailed(PeerError):
         assert found.error is not None
         self.name = name
         self.weather = found.weather
-        self.error = error = found.error
-        self.transcript = [*found.transcript]
+        error = found.error
+        self.error: BaseException = error
+        self.transcript: list[str] = [*found.transcript]
         self.code = code
         self.summary = summary
         place = next(places_of_error(error), "")

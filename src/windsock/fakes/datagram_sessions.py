@@ -150,7 +150,7 @@ class _DatagramSession:
     def __init__(self, sessions: DatagramSessions, play: QueuedScript, request: Request, client_address: Any) -> None:
         self.play = play
         self.client_address = client_address
-        self.end = SessionEndpoint(request, client_address, sessions.stop_event)
+        self.end: SessionEndpoint = SessionEndpoint(request, client_address, sessions.stop_event)
         self.thread = threading.Thread(
             target=sessions.play, args=(self,), name=f"windsock script {addresses.show(client_address)}", daemon=True
         )

@@ -91,5 +91,5 @@ class UnreachableRule(UsageError):
     def __init__(self, rule: str, why: str) -> None:
         self.rule = rule
         self.why = why
-        self.what = f"{rule}: no message can reach this rule: {why}"
+        self.what: str = f"{rule}: no message can reach this rule: {why}"
         super().__init__(self.what)

@@ -66,7 +66,7 @@ class Fake:
         self._greeting: Answer | None = None
         self._pacing = Pacing(is_datagram=is_datagram)
         self._datagram_replies = DatagramReplies(self._responder, recorder, timeout=timeout)
-        self.expectations = Expectations(framing, recorder, self._responder, self._script_queue)
+        self.expectations: Expectations = Expectations(framing, recorder, self._responder, self._script_queue)
         self._outer: list[tuple[Answer | None, Pace | None]] = []
         """What was there before the parts that have begun: the greeting, and the pace."""
         self._lock = threading.Lock()

@@ -45,14 +45,14 @@ class FakeReplies:
     def __init__(self, *, forks: bool, is_datagram: bool, noted: Callable[[int, str], object] | None = None) -> None:
         self._forks = forks
         self._is_datagram = is_datagram
-        self.plays_too = False
+        self.plays_too: bool = False
         self.rules: list[Rule] = []
         """The rules, in the order in which they are tried."""
         self.queue: Queue | None = None
         self.every: Answer | None = None
-        self.echoes = False
+        self.echoes: bool = False
         self._counters: Counters | None = None
-        self.states = States(is_datagram=is_datagram, across_processes=forks, noted=noted)
+        self.states: States = States(is_datagram=is_datagram, across_processes=forks, noted=noted)
         self._shared = NOTHING_SHARED
         self._outer: list[SharedAnswers] = []
         self._led_to: set[Rule] = set()

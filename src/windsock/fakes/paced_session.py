@@ -31,7 +31,7 @@ class PacedResponder:
         self._responder = responder
         self.protocol = responder.protocol
         self.pace = pace
-        self.count = 0
+        self.count: int = 0
         """The number of messages so far."""
 
     @property

@@ -32,7 +32,7 @@ class Rule:
     def __init__(
         self, pattern: object, options: RuleOptions, counters: Counters, states: States, *, is_datagram: bool
     ) -> None:
-        self.pattern = patterns.checked(pattern)
+        self.pattern: patterns.Pattern = patterns.checked(pattern)
         self._value = message_in(pattern) if isinstance(self.pattern, bytes) else None
         """The message of a protocol that the pattern was made from, if any."""
         self.options = options

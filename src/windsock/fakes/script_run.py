@@ -92,7 +92,7 @@ class ScriptRun:
         self._rests = False
         self.name = whose
         end.before_wait = self._look
-        self.progress = Progress(
+        self.progress: Progress = Progress(
             script, end.inbox, timeout=timeout, limit=latest(), can_be_stopped=True, whose=f"{whose}, "
         )
 

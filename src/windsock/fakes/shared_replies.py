@@ -35,8 +35,8 @@ class SharedReplies:
         self._replies = FakeReplies(forks=forks, is_datagram=True)
         responder = Responder(self._replies, known, is_datagram=True)
         self._lock = threading.Lock()
-        self.of_datagrams = HalfReplies(responder, None)
-        self.of_stream = HalfReplies(responder, framing, is_judge=True)
+        self.of_datagrams: HalfReplies = HalfReplies(responder, None)
+        self.of_stream: HalfReplies = HalfReplies(responder, framing, is_judge=True)
 
     def on(self, pattern: object, options: RuleOptions) -> Rule:
         """Add a rule. See Fake.on."""

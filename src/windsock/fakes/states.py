@@ -52,9 +52,9 @@ class States:
     def __init__(
         self, *, is_datagram: bool, across_processes: bool, noted: Callable[[int, str], object] | None
     ) -> None:
-        self.start = START
+        self.start: str = START
         self.scope: Scope = "connection"
-        self.are_used = False
+        self.are_used: bool = False
         """Whether a rule names a state."""
         self._is_chosen = False
         self._is_datagram = is_datagram

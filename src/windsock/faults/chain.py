@@ -78,14 +78,14 @@ class Chain:
 
     def __init__(self, fault_set: ChainFaults, connection: int, direction: str, now: float, peer: Any = None) -> None:
         self._fault_set = fault_set
-        self.acting = fault_set.acting
+        self.acting: threading.RLock = fault_set.acting
         """The lock to hold while feeding or asking the chain, until its output has been carried out."""
-        self.connection = connection
-        self.direction = direction
-        self.is_stream = fault_set.traffic != "datagram"
-        self.is_record = fault_set.traffic == "record"
-        self.seed = fault_set.seed
-        self.waiting = 0
+        self.connection: int = connection
+        self.direction: str = direction
+        self.is_stream: bool = fault_set.traffic != "datagram"
+        self.is_record: bool = fault_set.traffic == "record"
+        self.seed: int = fault_set.seed
+        self.waiting: int = 0
         """The number of items that wait anywhere in the chain."""
         self._info = ConnectionInfo(connection, peer)
         self._concerned: dict[int, bool] = {}

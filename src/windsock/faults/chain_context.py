@@ -5,16 +5,18 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from windsock.faults.context import NEVER
+from windsock.faults.fault import Fault
 from windsock.faults.handle import FaultHandle
 from windsock.faults.item_matcher import matcher_for
 from windsock.faults.item_queue import ItemQueue
 from windsock.faults.items import Attachment, Data, Datagram, Item, Tick, at_time, attached_to, size_of
 from windsock.faults.message_items import WaitingChain, messages_for
 from windsock.faults.seeds import derive
-from windsock.faults.selector import holds
+from windsock.faults.selector import Selector, holds
+from windsock.faults.stages import Stage
 
 __all__ = ["ChainContext"]
 
@@ -61,19 +63,19 @@ class ChainContext:
     )  # fmt: skip
 
     def __init__(self, chain: ContextChain, handle: FaultHandle, now: float, offset: int) -> None:
-        self.chain = chain
-        self.handle = handle
-        self.fault = handle.fault
-        self.selector = handle.selector
-        self.connection = chain.connection
-        self.direction = chain.direction
-        self.is_stream = chain.is_stream
-        self.is_record = chain.is_record
+        self.chain: ContextChain = chain
+        self.handle: FaultHandle = handle
+        self.fault: Fault = handle.fault
+        self.selector: Selector = handle.selector
+        self.connection: int = chain.connection
+        self.direction: str = chain.direction
+        self.is_stream: bool = chain.is_stream
+        self.is_record: bool = chain.is_record
         has_bytes = self.is_stream and not self.is_record
-        self.key = (self.fault.chain_stage, self.fault.chain_order, handle.order)
+        self.key: tuple[Stage, int, int] = (self.fault.chain_stage, self.fault.chain_order, handle.order)
         self.held: deque[Item] = deque()
-        self.offset = offset
-        self.counted = 0
+        self.offset: int = offset
+        self.counted: int = 0
         self._queue = ItemQueue(is_stream=self.is_stream)
         self._random: random.Random | None = None
         self._matcher = matcher_for(self.selector, is_stream=has_bytes, direction=self.direction)
@@ -82,13 +84,14 @@ class ChainContext:
 
     def start(self, now: float) -> None:
         """Start, or start again."""
-        self.now = self.begun = now
-        self.met_at = self.offset
-        self.epoch = self.handle.epoch
-        self.is_active = True
-        self.wake_at = NEVER
+        self.now: float = now
+        self.begun: float = now
+        self.met_at: int = self.offset
+        self.epoch: int = self.handle.epoch
+        self.is_active: bool = True
+        self.wake_at: float = NEVER
         self._is_opening = False
-        self.state = self.fault.begin(self)
+        self.state: Any = self.fault.begin(self)
         if self.fault.starts_at_once and not self.selector.is_about_items and self._starts_here():
             self.wake_at = now + (self.selector.after or 0)
             self._is_opening = True

@@ -34,11 +34,11 @@ class FaultSet:
     def __init__(self, *, seed: int = 0, traffic: Unit = "stream") -> None:
         if traffic not in ("stream", "datagram", "record"):
             raise UsageError(f"FaultSet: traffic={traffic!r}: expected 'stream', 'datagram' or 'record'")
-        self.seed = seed
+        self.seed: int = seed
         self.traffic = traffic
-        self.version = 0
+        self.version: int = 0
         """Increases with each change; chains compare it."""
-        self.acting = threading.RLock()
+        self.acting: threading.RLock = threading.RLock()
         """Held by relays while they ask their faults and carry out the answers, so that readers can wait for that."""
         self._handles: tuple[FaultHandle, ...] = ()
         self._past: list[FaultHandle] = []

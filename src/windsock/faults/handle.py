@@ -69,23 +69,23 @@ class FaultHandle:
         self.name = name
         """The name of its random streams."""
         self.allow_unfired = allow_unfired
-        self.turn = threading.RLock()
+        self.turn: threading.RLock = threading.RLock()
         """Held by a context while it selects and fires, so that `times` is exact."""
-        self.is_active = True
+        self.is_active: bool = True
         """Whether it can act now: neither paused nor healed."""
-        self.is_healed = False
-        self.is_released = False
+        self.is_healed: bool = False
+        self.is_released: bool = False
         """For Hold: whether all items may continue."""
-        self.credit = 0
+        self.credit: int = 0
         """For Hold: how many items may have continued in each direction of each connection."""
         self.passed_over: tuple[int, ...] = ()
         """The indices of connections that were open when it was installed, and on which it cannot act."""
-        self.epoch = 0
+        self.epoch: int = 0
         """Counts resumes; after each, the fault starts again on every connection."""
-        self.firings = 0
+        self.firings: int = 0
         """The number of firings, including one in progress."""
         self.order = 0
-        self.occasions = 0
+        self.occasions: int = 0
         self._changed = changed
         self._base = base
         self._acting = acting or threading.RLock()

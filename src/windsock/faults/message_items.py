@@ -33,11 +33,11 @@ class MessageItems:
     def __init__(self, pattern: MessagePattern, chain: WaitingChain, *, is_reply: bool) -> None:
         self._protocol = pattern.protocol.begin()
         self._chain = chain
-        self.is_reply = is_reply
+        self.is_reply: bool = is_reply
         self._data = bytearray()
         self._wanted = 1
         self._is_lost = False
-        self.is_message = False
+        self.is_message: bool = False
         """Whether the item that was given last is a whole message."""
 
     def __bool__(self) -> bool:

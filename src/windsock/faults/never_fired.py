@@ -24,7 +24,7 @@ class FaultNeverFired(WindsockError):
         self.selector = selector
         self.traffic = traffic
         where = f", {selector}," if selector else ""
-        self.what = f"{fault}{where} never fired; {traffic}"
+        self.what: str = f"{fault}{where} never fired; {traffic}"
         super().__init__(f"{self.what}; expected traffic it applies to, or allow_unfired=True if it need not fire")
 
     @classmethod

@@ -18,7 +18,7 @@ class PointProgress:
     __slots__ = ("is_done",)
 
     def __init__(self) -> None:
-        self.is_done = False
+        self.is_done: bool = False
 
 
 class PointFault(Fault):

@@ -67,34 +67,34 @@ def line(latency: float, kbit_per_second: float | None, loss: float, jitter: flo
     return Profile([*pairs, (Delay(RETRANSMISSION), lossy)], [*pairs, (Loss(loss), ALWAYS)])
 
 
-gprs = line(0.5, 50, 0.02)
+gprs: Profile = line(0.5, 50, 0.02)
 """GPRS: 500 ms a round trip, 50 kbit/s, 2 % loss. Source: the table of comcast's README, "GPRS (good)"."""
 
-edge = line(0.3, 250, 0.015)
+edge: Profile = line(0.3, 250, 0.015)
 """EDGE: 300 ms, 250 kbit/s, 1.5 % loss. Source: comcast, "EDGE (good)"."""
 
-hspa = line(0.25, 750, 0.015)
+hspa: Profile = line(0.25, 750, 0.015)
 """3G/HSDPA: 250 ms, 750 kbit/s, 1.5 % loss. Source: comcast, "3G/HSDPA (good)"."""
 
-dialup = line(0.185, 40, 0.02)
+dialup: Profile = line(0.185, 40, 0.02)
 """A modem: 185 ms, 40 kbit/s, 2 % loss. Source: comcast, "DIAL-UP (good)"."""
 
-dsl_poor = line(0.07, 2000, 0.02)
+dsl_poor: Profile = line(0.07, 2000, 0.02)
 """Poor DSL: 70 ms, 2 Mbit/s, 2 % loss. Source: comcast, "DSL (poor)"."""
 
-dsl = line(0.04, 8000, 0.005)
+dsl: Profile = line(0.04, 8000, 0.005)
 """DSL: 40 ms, 8 Mbit/s, 0.5 % loss. Source: comcast, "DSL (good)"."""
 
-wifi = line(0.04, 30000, 0.002)
+wifi: Profile = line(0.04, 30000, 0.002)
 """WiFi: 40 ms, 30 Mbit/s, 0.2 % loss. Source: comcast, "WIFI (good)"."""
 
-satellite = line(1.5, None, 0.002)
+satellite: Profile = line(1.5, None, 0.002)
 """A satellite: 1,500 ms, any rate, 0.2 % loss. Source: comcast, "Satellite"."""
 
-mobile_3g = line(0.25, 750, 0.015, jitter=0.05)
+mobile_3g: Profile = line(0.25, 750, 0.015, jitter=0.05)
 """`hspa` with 50 ms of jitter each way (the jitter is our choice)."""
 
-flaky = Profile(
+flaky: Profile = Profile(
     [
         (Delay(0.02, jitter=0.02), ALWAYS),
         (Delay(0.5), Selector(probability=0.05)),
@@ -107,12 +107,12 @@ flaky = Profile(
 For datagrams 5 % loss. All figures are our choice.
 """
 
-slow_client = Profile(
+slow_client: Profile = Profile(
     [(Rate(1024), Selector(direction="downstream")), (Dribble(8, over=0.5), Selector(direction="upstream"))]
 )
 """A client that sends its data in 8 pieces over 0.5 s, and reads 1 KiB/s. Our choice. Not for datagrams."""
 
-cable_pull = Profile([(Blackhole(on=5.0), Selector(after=1.0))])
+cable_pull: Profile = Profile([(Blackhole(on=5.0), Selector(after=1.0))])
 """The cable is unplugged 1 s after a connection was made, and plugged in 5 s later. Neither end gets an error. Our
 choice."""
 

@@ -68,7 +68,7 @@ class ForeignServer:
     `service_actions()`, which the loop calls next, leaves it.
     """
 
-    stop_timeout = 5.0
+    stop_timeout: float = 5.0
 
     def __init__(self, server: Any) -> None:
         self._server = server

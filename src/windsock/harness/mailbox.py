@@ -43,7 +43,7 @@ class Mailbox:
     def __init__(self, page: memoryview) -> None:
         assert len(page) >= DATA + acts.BLOCK
         self._page = page
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
         """Held by the thread that has an order under way."""
         self._number = 0
 

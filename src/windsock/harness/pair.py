@@ -100,7 +100,7 @@ class RunningPair:
         self.name = name
         self.tcp = tcp
         self.udp = udp
-        self.requests = Requests(*udp.requests.sources, *tcp.requests.sources, timeout=lambda: tcp.timeout)
+        self.requests: Requests = Requests(*udp.requests.sources, *tcp.requests.sources, timeout=lambda: tcp.timeout)
         self._shared: SharedReplies | None = None
         if tcp.fake is not None and udp.fake is not None:
             from windsock.fakes.shared_replies import SharedReplies

@@ -78,7 +78,7 @@ class RunningServer(FakeAPI, CheckpointAPI):
             raise
         if self._recorder.protocol is not None:
             self._recorder.protocol = self._recorder.protocol.of_server(self.server)
-        self.address = listeners.address_of(self.server, options)
+        self.address: Any = listeners.address_of(self.server, options)
         self._run = ServerRun(self.server, options, self._recorder, self._fake, self.shown_address, thread_pool)
         self._seam = seam_for(self.server, self._recorder)
         self._seam.install()

@@ -40,7 +40,7 @@ class ThreadPool:
     """
 
     def __init__(self, most: int = 0, seconds: float = 1.0) -> None:
-        self.most = most
+        self.most: int = most
         self.seconds = seconds
         self._lock = threading.Lock()
         self._idle: list[_Tasks] = []

@@ -36,7 +36,7 @@ class DatagramRelays:
     def __init__(self, server_socket: socket.socket, fault_set: FaultSet, *, name: str, on_error: OnError) -> None:
         self.fault_set = fault_set
         self._on_error = on_error
-        self.socket = socket.socket(server_socket.family, socket.SOCK_DGRAM)
+        self.socket: socket.socket = socket.socket(server_socket.family, socket.SOCK_DGRAM)
         self._private: PrivateSocketPath | None = None
         try:
             self._private = PrivateSocketPath() if server_socket.family == AF_UNIX else None

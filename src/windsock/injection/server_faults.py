@@ -64,10 +64,10 @@ class ServerFaults:
         self._options = options
         self._seam = seam
         self._recorder = recorder
-        self.fault_set = FaultSet(seed=seed, traffic=options.unit)
+        self.fault_set: FaultSet = FaultSet(seed=seed, traffic=options.unit)
         self._skip_past_connections()
         self._processes = Processes(server, seam, recorder)
-        self.listener = FaultyListener(server)
+        self.listener: FaultyListener = FaultyListener(server)
         self._handshakes: Handshakes | None = None
         if options.encryption is not None:
             self._handshakes = Handshakes(server, seam, recorder, options.encryption, options.host)

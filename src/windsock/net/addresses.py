@@ -156,8 +156,8 @@ class PrivateSocketPath:
             parent = "/tmp"
         _remove_leftovers(parent)
         self._owner = os.getpid()
-        self.directory = f"{parent}/{name}"
-        self.path = f"{self.directory}/s"
+        self.directory: str = f"{parent}/{name}"
+        self.path: str = f"{self.directory}/s"
         os.mkdir(self.directory, 0o700)
 
     def __del__(self) -> None:

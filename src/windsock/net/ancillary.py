@@ -84,7 +84,7 @@ class Descriptors:
     verb: ClassVar[str] = "closed"
 
     def __init__(self, numbers: Iterable[int]) -> None:
-        self.numbers = list(numbers)
+        self.numbers: list[int] = list(numbers)
 
     def __str__(self) -> str:
         return in_words(len(self.numbers))

@@ -15,8 +15,8 @@ __all__ = ["Lock", "Poll", "sleep"]
 gevent: Any = import_module("gevent")  # untyped, as it may not be installed
 monkey: Any = import_module("gevent.monkey")
 allocate_lock, get_ident = monkey.get_original("_thread", ["allocate_lock", "get_ident"])
-original_poll = monkey.get_original("select", "poll")
-original_sleep = monkey.get_original("time", "sleep")
+original_poll: Any = monkey.get_original("select", "poll")
+original_sleep: Any = monkey.get_original("time", "sleep")
 MAIN = get_ident()
 """The thread that imports windsock, which is the one that runs the tests."""
 

@@ -33,9 +33,9 @@ class Timer:
     __slots__ = ("action", "is_exact", "time")
 
     def __init__(self, time: float, action: Action | None, *, is_exact: bool = True) -> None:
-        self.time = time
+        self.time: float = time
         self.action = action
-        self.is_exact = is_exact
+        self.is_exact: bool = is_exact
 
     def __lt__(self, other: Timer) -> bool:
         return self.time < other.time

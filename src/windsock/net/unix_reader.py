@@ -37,7 +37,7 @@ class UnixReader:
         self.credentials: Credentials | None = None
         """The sender of the bytes, if it is another process."""
         self._told: list[Any] = []
-        self.lost = False
+        self.lost: bool = False
         """Whether descriptors were lost for lack of room (EMFILE)."""
 
     def recv_into(self, memory: memoryview) -> int:

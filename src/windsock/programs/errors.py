@@ -38,9 +38,9 @@ class ProgramError(PeerError):
     """
 
     def __init__(self, command: Sequence[str], what: str, exit_code: int | None, lines: Sequence[str]) -> None:
-        self.command = tuple(command)
+        self.command: tuple[str, ...] = tuple(command)
         self.exit_code = exit_code
-        self.lines = list(lines)[-LAST:]
+        self.lines: list[str] = list(lines)[-LAST:]
         said = "\n  ".join(["its last lines:", *self.lines]) if self.lines else "it has printed nothing"
         super().__init__(redaction.text(f"{shlex.join(command)}: {what}\n{said}"))
 

@@ -35,10 +35,10 @@ class Execution:
         self.options = options
         self.name = name
         self.server = server
-        self.output = ProgramOutput()
-        self.output_start = 0
-        self.began = monotonic()
-        self.workspace = Workspace(options)
+        self.output: ProgramOutput = ProgramOutput()
+        self.output_start: int = 0
+        self.began: float = monotonic()
+        self.workspace: Workspace = Workspace(options)
         self.address: Any = self.workspace.placeholders.main()
         self._process: Process | None = None
         self._exit_code: int | None = None

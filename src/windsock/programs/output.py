@@ -27,7 +27,7 @@ class ProgramOutput:
     """
 
     def __init__(self) -> None:
-        self.total = 0
+        self.total: int = 0
         self._pieces: deque[tuple[float, bytes]] = deque()
         self._kept = 0
         self._changed = threading.Condition()

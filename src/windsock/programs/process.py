@@ -23,7 +23,7 @@ class Process:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self.began = kernel.start_of(pid)
+        self.began: str = kernel.start_of(pid)
         self._has_ended = False
         self._exit_code: int | None = None
         self._is_released = False

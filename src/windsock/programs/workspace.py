@@ -31,13 +31,13 @@ class Workspace:
     def __init__(self, options: ProgramOptions) -> None:
         self._options = options
         self._private = PrivateSocketPath()
-        self.directory = self._private.directory
-        self.placeholders = Placeholders(options.ip, self.directory, options.install)
+        self.directory: str = self._private.directory
+        self.placeholders: Placeholders = Placeholders(options.ip, self.directory, options.install)
         self.command: list[str] = []
         self._account = None if options.user is None else account_of(options.user)
         try:
             self.placeholders.choose(options.texts())
-            self.executable = find_program(options.command[0], options.env.get("PATH"), options.install)
+            self.executable: str = find_program(options.command[0], options.env.get("PATH"), options.install)
             self.fill()
         except BaseException:
             self.remove()

@@ -44,7 +44,7 @@ class RecordReader:
         if type(limit) is not int or limit < 0:
             raise UsageError(f"RecordReader(limit={limit!r}): expected the most bytes of a record, 0 or more")
         self.limit = limit
-        self.offset = 0
+        self.offset: int = 0
         """The number of bytes of the stream before the next record, or before what is known of it so far."""
         self._data = bytearray()
         self._record = bytearray()

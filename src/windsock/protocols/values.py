@@ -14,7 +14,7 @@ class MessageAnswer:
     """
 
     __slots__ = ()
-    is_answer: ClassVar = True
+    is_answer: ClassVar[bool] = True
 
     def __call__(self, message: bytes) -> bytes | SupportsBytes | None:
         """Return the reply to a message, or None for nothing. Must be overridden."""

@@ -28,10 +28,10 @@ class AdmissionVerdict:
     __slots__ = ("delay", "error", "reason", "stalled_by", "turned_away", "words")
 
     def __init__(self) -> None:
-        self.turned_away = ""
-        self.reason = ""
+        self.turned_away: str = ""
+        self.reason: str = ""
         self.error: OSError | None = None
-        self.delay = 0.0
+        self.delay: float = 0.0
         self.stalled_by: Fault | None = None
         self.words: list[str] = []
 

@@ -30,9 +30,9 @@ class SwitchableListener:
     def __init__(self, upstream: Target, where: Any) -> None:
         self._upstream = upstream
         self._holder: socket.socket | None = None
-        self.state = ListenerState.OPEN
+        self.state: ListenerState = ListenerState.OPEN
         """Or "shut", or "full"."""
-        self.socket = bound_socket(upstream, where)
+        self.socket: socket.socket = bound_socket(upstream, where)
         self.name: Any = self.socket.getsockname()
         self._fillers = QueueFillers()
         try:

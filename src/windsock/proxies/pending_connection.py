@@ -28,10 +28,10 @@ class PendingConnection:
         connection: Connection | None,
         on_gone: Callable[[PendingConnection], object],
     ) -> None:
-        self.socket = client
-        self.peer = peer
-        self.index = index
-        self.connection = connection
+        self.socket: socket.socket = client
+        self.peer: Any = peer
+        self.index: int = index
+        self.connection: Connection | None = connection
         self._on_gone = on_gone
         self.faults: list[str] = []
         """What faults do to it, and is noted when it has been done."""

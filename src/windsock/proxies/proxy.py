@@ -18,7 +18,7 @@ from windsock.net.async_loops import call_in_thread
 from windsock.net.deadlines import to_stop, within
 from windsock.net.interrupts import uninterrupted, uninterrupted_start
 from windsock.net.permission import check_allowed
-from windsock.net.targets import target_of
+from windsock.net.targets import Target, target_of
 from windsock.proxies.datagram_front import DatagramFront
 from windsock.proxies.listener import SwitchableListener, bound_socket
 from windsock.proxies.onward import OnwardConnections
@@ -85,7 +85,7 @@ class FaultProxy(FaultReports, Subject):
         redact: Any = None,
     ) -> None:
         check_seconds(f"timeout={timeout!r}", timeout)
-        self.upstream = target_of(address, transport).resolved(beside=listen)
+        self.upstream: Target = target_of(address, transport).resolved(beside=listen)
         name = name or distinct_name("proxy")
         check_allowed(name, self.upstream.family)
         if isinstance(listen, tuple | list) and listen and not allow_external:
@@ -101,7 +101,7 @@ class FaultProxy(FaultReports, Subject):
             redact=redact,
         )
         self._recorder.keeps_records = self.upstream.keeps_records
-        self.fault_set = FaultSet(seed=seed_from(seed) or 0, traffic=self.upstream.unit)
+        self.fault_set: FaultSet = FaultSet(seed=seed_from(seed) or 0, traffic=self.upstream.unit)
         termination = Termination.of(self.upstream, tls, upstream_tls, server_name)
         self._is_recorded = recorded
         self._firings = Firings(self.fault_set)

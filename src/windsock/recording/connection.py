@@ -73,9 +73,9 @@ class Connection(InHand, Log):
     """The server's descriptor; invalid once it is closed, and if a forked child handles the connection."""
     is_handled = False
     """Whether its handler has returned, in this process; a file made from its socket may keep the socket open."""
-    unread = 0
+    unread: int = 0
     """Bytes from the client that had come when the server closed the connection, and that it had not read."""
-    rests_until = 0.0
+    rests_until: float = 0.0
     """The monotonic time until which a fake pauses on it."""
     of_part: Part | None = None
     """The latest part of the recording that is over and in which its client was active; None while there is none."""
@@ -101,7 +101,7 @@ class Connection(InHand, Log):
         super().__init__(recorder)
         self.index = index
         self.peer = peer
-        self.opened = monotonic()
+        self.opened: float = monotonic()
 
     def __repr__(self) -> str:
         from windsock.net.addresses import show

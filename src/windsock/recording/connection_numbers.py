@@ -19,7 +19,7 @@ class ConnectionNumbers:
         self.connections: list[Connection] = []
         self._ahead = 0
         """The index of a new connection, less its place in the list..."""
-        self.shift = 0
+        self.shift: int = 0
         """...and less its number among all that there ever were."""
         self._carried = 0
         self._earlier: dict[int, Connection] = {}

@@ -31,7 +31,7 @@ class NullRecorder:
     """What acts on its connections for the test, while their server runs."""
 
     def __init__(self) -> None:
-        self.pending = Pending()
+        self.pending: Pending = Pending()
 
     def catch_up(self) -> None:
         """Do nothing: nothing more will come."""

@@ -43,22 +43,22 @@ class Recorder(NullRecorder):
     """
 
     def __init__(self) -> None:
-        self.numbers = ConnectionNumbers()
-        self.errors = HandlerErrors(self.catch_up)
+        self.numbers: ConnectionNumbers = ConnectionNumbers()
+        self.errors: HandlerErrors = HandlerErrors(self.catch_up)
         self.late_errors: HandlerErrors | None = None
         """Errors of handlers that came after the part that their connections belong to; made for the first part."""
         self._part = Part()
         self.waiters: Waiters = Waiters()
-        self.is_child = False
+        self.is_child: bool = False
         self.stopped_at: float | None = None
         self.protocol: Protocol | None = None
         """The protocol of its connections, if it is known."""
         self.keeps_records = False
         """Whether each event of data on its connections is a record."""
-        self.pending = Pending()
+        self.pending: Pending = Pending()
         self.expected: list[object] = []
         """Deliberate failures: the errors, or the indices of the connections whose handler fails."""
-        self.changes = Changes()
+        self.changes: Changes = Changes()
         """What happened to the server or proxy as a whole."""
         self._memory = Memory()
         self._channel: Channel | None = None

@@ -23,7 +23,7 @@ class RequestSource:
     def __init__(self, recorder: Recorder, framing: Framing | None, *, is_datagram: bool) -> None:
         self.recorder = recorder
         is_a_datagram = is_datagram and protocol_of(framing) is not None
-        self.framing = framing if is_framed(framing) and not is_a_datagram else None
+        self.framing: Framing | None = framing if is_framed(framing) and not is_a_datagram else None
         self.is_datagram = is_datagram
         self._exchanges: list[Exchanges] = []
 

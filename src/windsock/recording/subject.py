@@ -68,7 +68,7 @@ class Subject(AsyncLife):
         self.timeout = timeout
         self.is_unix = is_unix
         self.is_datagram = is_datagram
-        self.began = monotonic()
+        self.began: float = monotonic()
         self._world = virtual.number()
         self._recorder = Recorder()
         self.changes: Sequence[Change] = self._recorder.changes
@@ -77,7 +77,7 @@ class Subject(AsyncLife):
         self._has_failed = False
         self._process_id = os.getpid()
         redaction.keep(self, redaction.rules_from(redact))
-        self.requests = Requests(
+        self.requests: Requests = Requests(
             RequestSource(self._recorder, framing, is_datagram=is_datagram), timeout=lambda: timeout
         )
 

@@ -65,7 +65,7 @@ class StreamRelay:
     ) -> None:
         self.event_loop = event_loop
         self.scratch = scratch
-        self.is_over = False
+        self.is_over: bool = False
         self.handshake_faults: HandshakeFaults | None = None
         """The faults on a TLS handshake that passes."""
         self.on_look = on_look
@@ -73,10 +73,10 @@ class StreamRelay:
         self._on_end = on_end
         self._on_error = on_error
         self._on_note = on_note
-        self.client = _side_class(client)(self, client, client_notes, is_client=True)
-        self.upstream = _side_class(upstream)(self, upstream, upstream_notes, is_client=False)
-        self.up = RelayDirection(self, self.client, self.upstream, upward)
-        self.down = RelayDirection(self, self.upstream, self.client, downward, delivering)
+        self.client: RelayEndpoint = _side_class(client)(self, client, client_notes, is_client=True)
+        self.upstream: RelayEndpoint = _side_class(upstream)(self, upstream, upstream_notes, is_client=False)
+        self.up: RelayDirection = RelayDirection(self, self.client, self.upstream, upward)
+        self.down: RelayDirection = RelayDirection(self, self.upstream, self.client, downward, delivering)
         self.client.flow = self.upstream.inflow = self.up
         self.client.inflow = self.upstream.flow = self.down
 

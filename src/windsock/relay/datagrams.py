@@ -38,7 +38,7 @@ class DatagramDirection:
         self._send = send
         self._look = on_look
         self.out: deque[tuple[bytes, Attachment | None]] = deque()
-        self.is_stalled = False
+        self.is_stalled: bool = False
         self._timer: Timer | None = None
         self._again: Timer | None = None
         self._rest = ONCE_MORE
@@ -164,12 +164,12 @@ class DatagramRelay:
         self._notes = notes
         self._on_change = on_change
         self._on_error = on_error
-        self.is_over = False
+        self.is_over: bool = False
         self._events: int | None = None
-        self.socket = make_socket()
+        self.socket: socket.socket = make_socket()
         self._is_unix = self.socket.family == AF_UNIX
-        self.up = DatagramDirection(self, upward, self._send, on_look)
-        self.down = DatagramDirection(self, downward, answer, on_look)
+        self.up: DatagramDirection = DatagramDirection(self, upward, self._send, on_look)
+        self.down: DatagramDirection = DatagramDirection(self, downward, answer, on_look)
         self.senders: dict[str, Credentials | None] = {}
         """The processes of the client and of the server, if they are not this one."""
         self.names: list[Any] = [self.socket.getsockname()]

@@ -57,10 +57,10 @@ class RelayDirection:
         self._delivering = delivering
         self.out: deque[memoryview | Item] = deque()
         """Items that are due and not written yet: data, and ends that wait for it."""
-        self.is_blocked = False
+        self.is_blocked: bool = False
         """Whether the target currently accepts no data."""
-        self.is_stalled = False
-        self.has_ended = False
+        self.is_stalled: bool = False
+        self.has_ended: bool = False
         """True if nothing more will be written: the end was sent, or the target is gone."""
         self._kept: memoryview | None = None
         self._timer: Timer | None = None

@@ -35,17 +35,17 @@ class RelayEndpoint:
     def __init__(self, relay: Relay, sock: Any, notes: TrafficObserver | None, *, is_client: bool) -> None:
         self.relay = relay
         self.socket = sock
-        self.descriptor = sock.fileno()
-        self.is_tcp = sockets.is_ip(sock)
+        self.descriptor: Any = sock.fileno()
+        self.is_tcp: bool = sockets.is_ip(sock)
         self.notes = notes
         self.is_client = is_client
-        self.has_ended = False
+        self.has_ended: bool = False
         """Whether the end of its stream has been read."""
-        self.is_gone = False
+        self.is_gone: bool = False
         """Whether it can neither be read nor written any more."""
         self.error: OSError | None = None
         """An error that has been consumed already; it applies after the data that can still be read."""
-        self.carried = 0
+        self.carried: int = 0
         """The number of bytes received from it."""
         self.attached: Attachment | None = None
         """What came with the first of the latest bytes: descriptors, or the mark of urgent data."""

@@ -47,13 +47,13 @@ class RelayLoop:
 
     def __init__(self, name: str, on_error: OnError) -> None:
         self.name = name
-        self.scratch = Scratch()
+        self.scratch: Scratch = Scratch()
         self._on_error = on_error
         self._members: dict[Handle, None] = {}
         self._process_id = os.getpid()
         self._is_slow = False
         """Whether a drain has timed out."""
-        self.event_loop = EventLoop(name, on_error, self._end)
+        self.event_loop: EventLoop = EventLoop(name, on_error, self._end)
         fork_hooks.renew_in_children(self)
 
     def start(self) -> None:

@@ -26,7 +26,7 @@ class Scratch:
 
     def __init__(self) -> None:
         self._segment: Buffer | None = POOL.take()
-        self.memory = self._segment.memory
+        self.memory: memoryview = self._segment.memory
         self._spare: list[memoryview] = []
 
     def keep(self) -> memoryview:

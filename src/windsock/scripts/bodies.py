@@ -74,7 +74,7 @@ class _Handed(Body):
     __slots__ = ("key",)
 
     def __init__(self, key: object) -> None:
-        self.key = key
+        self.key: object = key
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Handed) and self.key == other.key

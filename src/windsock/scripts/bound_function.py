@@ -24,7 +24,7 @@ class BoundFunction:
     __slots__ = ("_names", "function")
 
     def __init__(self, function: Callable[..., Any], names: tuple[str, ...]) -> None:
-        self.function = function
+        self.function: Callable[..., Any] = function
         self._names = names
 
     def __repr__(self) -> str:

@@ -38,7 +38,7 @@ class Conversation:
     def __init__(
         self, sock: Any = None, *, index: int | None = None, peer: Any = None, protocol: Protocol | None = None
     ) -> None:
-        self.message = b""
+        self.message: bytes = b""
         self.protocol = protocol
         self._is_reply = False
         self.kept: dict[str, Any] = {}
@@ -49,7 +49,7 @@ class Conversation:
 
     def begin(self, sock: Any, *, index: int | None = None, peer: Any = None) -> None:
         """Set where it takes place; `peer` for a socket that has no other end of its own."""
-        self.index = index
+        self.index: int | None = index
         self._sock = sock
         self._peer = peer
 

@@ -33,8 +33,8 @@ class Cursor:
     __slots__ = ("_first", "_frames", "_index", "_steps", "inbox", "script")
 
     def __init__(self, script: StepSequence, inbox: Inbox, first: int = 1) -> None:
-        self.script = script
-        self.inbox = inbox
+        self.script: StepSequence = script
+        self.inbox: Inbox = inbox
         self._first = first
         self._steps = script.steps
         self._index = 0

@@ -80,7 +80,7 @@ class ScriptTimeout(WaitTimeout):
 
     def __init__(self, failure: Failure) -> None:
         self.failure = failure
-        self.is_cut = failure.is_cut
+        self.is_cut: bool = failure.is_cut
         super().__init__(str(failure))
 
     def __reduce__(self) -> tuple[type[ScriptTimeout], tuple[Failure]]:

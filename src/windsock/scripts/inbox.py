@@ -64,25 +64,25 @@ class Inbox:
     )
 
     def __init__(self, *, is_datagram: bool = False, is_record: bool = False) -> None:
-        self.is_datagram = is_datagram
-        self.is_record = is_record
-        self.has_units = is_datagram or is_record
-        self.conversation = Conversation()
-        self.unread = bytearray()
+        self.is_datagram: bool = is_datagram
+        self.is_record: bool = is_record
+        self.has_units: bool = is_datagram or is_record
+        self.conversation: Conversation = Conversation()
+        self.unread: bytearray = bytearray()
         self.datagrams: deque[bytes] = deque()
-        self.taken = 0
-        self.takes = 0
-        self.received = 0
-        self.sent = 0
-        self.has_eof = False
-        self.was_reset = False
-        self.how = ""
+        self.taken: int = 0
+        self.takes: int = 0
+        self.received: int = 0
+        self.sent: int = 0
+        self.has_eof: bool = False
+        self.was_reset: bool = False
+        self.how: str = ""
         """The description of a reset."""
-        self.is_sealed = False
+        self.is_sealed: bool = False
         """Whether not even a reset can come after the end, as with a Unix socket whose other end is gone."""
         self.marks: tuple[int, ...] = ()
         """The offsets of urgent bytes in the stream, where they are asked for."""
-        self.came_at = -math.inf
+        self.came_at: float = -math.inf
         self._deeds: deque[tuple[float, str, int, bytes, int]] = deque(maxlen=REMEMBERED)
         self._received_tail = bytearray()
         self._sent_tail = bytearray()

@@ -47,7 +47,7 @@ class Progress:
     ) -> None:
         script.check(is_datagram=inbox.is_datagram, is_record=inbox.is_record)
         self.inbox = inbox
-        self.cursor = Cursor(script, inbox, first)
+        self.cursor: Cursor = Cursor(script, inbox, first)
         self._timeout = timeout
         self._limit = limit
         self._pause_limit = math.inf if can_be_stopped else limit

@@ -18,7 +18,7 @@ class Sending:
         self._where = where
         self._every = step.every
         self._parts = step.parts(where, conversation)
-        self.due_at = now
+        self.due_at: float = now
         """When the next part is due, in monotonic seconds."""
 
     @property

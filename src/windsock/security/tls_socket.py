@@ -44,7 +44,7 @@ class TLSSocket(SocketWrapper):
         super().__init__(raw)
         self.context = context
         self.suppress_ragged_eofs = suppress_ragged_eofs
-        self.was_truncated = False
+        self.was_truncated: bool = False
         self.handshake: TLSHandshake | None = None
         """The result of the handshake, once it is over."""
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()

@@ -39,7 +39,7 @@ class Control:
             self._drop(self._prepared)
         self._lock = threading.RLock()
         self._idle = threading.Condition(self._lock)
-        self.turn = threading.Lock()
+        self.turn: threading.Lock = threading.Lock()
 
     def prepare(self, listener: HasFileno | None) -> None:
         """Create the next loop in advance, so that its thread can wait at once."""

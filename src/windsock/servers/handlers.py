@@ -30,7 +30,7 @@ class BaseRequestHandler:
     reply: Callable[[bytes], Awaitable[None]]
 
     def __init__(self, request: Any, client_address: Any, server: Any) -> None:
-        self.request = request
+        self.request: Any = request
         self.client_address = client_address
         self.server = server
         try:
@@ -248,7 +248,7 @@ class DatagramRequestHandler(BaseRequestHandler):
     def setup(self) -> None:
         """Create the files. May be extended (call super)."""
         self.packet, self.socket = self.request
-        self.rfile = io.BytesIO(self.packet)
+        self.rfile: io.BytesIO = io.BytesIO(self.packet)
         self.wfile = _Reply()
 
     def finish(self) -> None:
@@ -266,7 +266,7 @@ class DatagramRequestHandler(BaseRequestHandler):
 class _Reply(io.BytesIO):
     """A buffer that records whether `write` was called, even with no data."""
 
-    is_wanted = False
+    is_wanted: bool = False
 
     def write(self, data: Any, /) -> int:
         self.is_wanted = True

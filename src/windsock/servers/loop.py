@@ -64,10 +64,10 @@ class ServeLoop:
     watch_class: Any = Watch
 
     def __init__(self, listener: HasFileno | None) -> None:
-        self.thread_id = threading.get_ident()
-        self.process_id = os.getpid()
-        self.stopping = False
-        self.is_closed = False
+        self.thread_id: int = threading.get_ident()
+        self.process_id: int = os.getpid()
+        self.stopping: bool = False
+        self.is_closed: bool = False
         self._listener = listener
         self._resumes_at: float | None = None
         self._wakeup = Wakeup()

@@ -41,7 +41,7 @@ class TCPServer(BaseServer):
         """
         BaseServer.__init__(self, server_address, RequestHandlerClass)
         check_allowed(type(self).__name__, self.address_family)
-        self.socket = socket.socket(self.address_family, self.socket_type)
+        self.socket: socket.socket = socket.socket(self.address_family, self.socket_type)
         inherited_fds.note_server(self)
         if bind_and_activate:
             try:
@@ -59,7 +59,7 @@ class TCPServer(BaseServer):
         if self.allow_reuse_port and has_ports and hasattr(socket, "SO_REUSEPORT"):
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         self._bind()
-        self.server_address = addresses.plain(self.socket.getsockname())
+        self.server_address: Any = addresses.plain(self.socket.getsockname())
 
     def _bind(self) -> None:
         self.socket.bind(self.server_address)

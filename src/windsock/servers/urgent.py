@@ -39,7 +39,7 @@ class UrgentMixIn(_AnyHandler):
     """
 
     urgent_inline = False
-    urgent_timeout = 5.0
+    urgent_timeout: float = 5.0
     """Seconds that a `handle_urgent()` in another thread may take once `handle()` has ended; then StillRunning."""
     _urgent: Any = None
     """Looks for urgent data while `handle()` runs: an UrgentWatch, or an UrgentStream."""

@@ -63,7 +63,7 @@ class UrgentReader:
         """Called before the socket is closed, or given away."""
         self.is_over = False
         """True once there is nothing more to tell."""
-        self.is_gone = False
+        self.is_gone: bool = False
         """True once the connection was reset in front of an urgent byte, which poll(2) goes on to report."""
         self._teller: int | None = None
         self._position = 0

@@ -48,18 +48,19 @@ class Baton:
         self.holders: dict[int, str] = {}
         self.members: dict[Task, None] = {}
         self.world: Any = None
-        self.is_broken = False
-        self.limit = -1.0
+        self.is_broken: bool = False
+        self.limit: float = -1.0
         self._seed = seed
         self._most_steps = most_steps
         self._inbox: deque[Task | int] = deque()
         self._poke = _locked()
         self._retries = 0
-        self.turns = 0
+        self.turns: int = 0
         self._watch = standstill.StandstillWatch()
         self._tails: list[Callable[[], None]] = []
         self._deadlocked: dict[Task, int] = {}
-        self.main = self.running = self.add("main")
+        self.main: Task = self.add("main")
+        self.running: Task = self.main
         self.enter(self.main)
 
     # --- tasks

@@ -17,7 +17,7 @@ class Deadlock(WindsockError):
     """
 
     def __init__(self, waits: Iterable[str], now: float, seed: int) -> None:
-        self.waits = list(waits)
+        self.waits: list[str] = list(waits)
         self.now = now
         self.seed = seed
         lines = "".join(f"\n  {each}" for each in self.waits)

@@ -78,10 +78,10 @@ class File:
     __slots__ = ("count", "is_blocking", "key", "opened")
 
     def __init__(self, opened: Openable, *, is_blocking: bool) -> None:
-        self.opened = opened
-        self.is_blocking = is_blocking
-        self.key = id(opened)
-        self.count = 1
+        self.opened: Openable = opened
+        self.is_blocking: bool = is_blocking
+        self.key: int = id(opened)
+        self.count: int = 1
 
 
 class Files:

@@ -31,8 +31,8 @@ class Schedule:
     """Tasks that are ready, timers, and the time. `trace` has an entry for each choice, if it is a list."""
 
     def __init__(self, seed: int, *, is_traced: bool = False, interleaving: Interleaving | None = None) -> None:
-        self.seconds = 0.0
-        self.steps = 0
+        self.seconds: float = 0.0
+        self.steps: int = 0
         self.trace: list[tuple[float, str]] | None = [] if is_traced else None
         self._random = random.Random(seed).random
         self._interleaving = interleaving

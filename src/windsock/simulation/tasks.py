@@ -33,18 +33,18 @@ class Task:
     )
 
     def __init__(self, name: str, baton: Any = None, turn: Any = None) -> None:
-        self.name = name
-        self.baton = baton
-        self.turn = turn
+        self.name: str = name
+        self.baton: Any = baton
+        self.turn: Any = turn
         self.host: Any = None
-        self.ident = 0
+        self.ident: int = 0
         self.thread: Any = None
-        self.is_ready = True
-        self.timed_out = False
-        self.wait = 0
-        self.waits_for = ""
-        self.since = 0.0
-        self.idle_calls = 0
+        self.is_ready: bool = True
+        self.timed_out: bool = False
+        self.wait: int = 0
+        self.waits_for: str = ""
+        self.since: float = 0.0
+        self.idle_calls: int = 0
         self.error: BaseException | None = None
 
     def __repr__(self) -> str:

@@ -45,15 +45,15 @@ class World:
 
     def __init__(self, seed: int, *, most_steps: int, is_traced: bool, interleaving: Interleaving | None) -> None:
         self.seed = seed
-        self.schedule = Schedule(seed, is_traced=is_traced, interleaving=interleaving)
-        self.baton = Baton(self.schedule, seed, most_steps)
+        self.schedule: Schedule = Schedule(seed, is_traced=is_traced, interleaving=interleaving)
+        self.baton: Baton = Baton(self.schedule, seed, most_steps)
         self.baton.world = self
         self._socket_files = RealFiles()
-        self.network = Network(self.schedule, self._socket_files, seed=seed)
-        self.files = Files(self.baton.notify)
+        self.network: Network = Network(self.schedule, self._socket_files, seed=seed)
+        self.files: Files = Files(self.baton.notify)
         self.readings: dict[float, tuple[float, float]] = {}
         """The last reading of each clock, by where it began: the time of the world, and what was shown."""
-        self.randomness = Randomness(seed)
+        self.randomness: Randomness = Randomness(seed)
         self._numbers = interpreter.ThreadNumbers()
         self._workers = IdleWorkers()
         self._processors = pinning.processors()

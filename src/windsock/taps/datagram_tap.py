@@ -22,7 +22,7 @@ class DatagramTap:
 
     def __init__(self, server_socket: socket.socket, connection: Connection) -> None:
         self._socket = server_socket
-        self.recorded_as = connection
+        self.recorded_as: Connection = connection
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._socket, name)

@@ -52,7 +52,7 @@ class Seam:
         self._guards: dict[str, Callable[..., Any]] = {}
         self._accepted: Callable[[Any, Connection], Any] | None = None
         self._unread = Unread(server)
-        self.is_taking = False
+        self.is_taking: bool = False
         """Whether a request is being taken out of the queue now."""
         self.begin_in_child: Callable[[Any, Connection], None] | None = None
         """Called in a forked child before it handles a request."""

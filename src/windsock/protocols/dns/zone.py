@@ -27,7 +27,9 @@ class Zone:
         given: Any = names
         if not isinstance(given, Mapping) or not all(isinstance(each, Mapping) for each in given.values()):
             raise UsageError(f"dns.zone({names!r}): expected names with their records, {{'example.org': {{'A': ...}}}}")
-        self.names = {_plain(name): _records(name, types, ttl) for name, types in names.items()}
+        self.names: dict[str, dict[str, list[str]]] = {
+            _plain(name): _records(name, types, ttl) for name, types in names.items()
+        }
         """The records of each name, by their types."""
 
     def answer(self, message: bytes) -> DNSMessage:

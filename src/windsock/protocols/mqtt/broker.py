@@ -56,7 +56,7 @@ class Broker:
     """The subscribers of a server, and messages that are retained. A message goes to all that are connected."""
 
     def __init__(self, server: Any, retained: Mapping[str, bytes | str]) -> None:
-        self.retained = {_topic(topic): _payload(payload) for topic, payload in retained.items()}
+        self.retained: dict[str, bytes] = {_topic(topic): _payload(payload) for topic, payload in retained.items()}
         """The messages that a new subscriber gets, by their topics."""
         self._server = server
         self._subscribers: list[Subscriber] = []

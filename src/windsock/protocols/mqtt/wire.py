@@ -55,7 +55,7 @@ class PacketReader:
 
     def __init__(self, data: bytes, offset: int = 0) -> None:
         self.data = data
-        self.offset = offset
+        self.offset: int = offset
 
     def take(self, size: int) -> bytes:
         """Return the next bytes."""

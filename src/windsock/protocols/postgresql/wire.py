@@ -38,7 +38,7 @@ class WireReader:
 
     def __init__(self, data: bytes, offset: int) -> None:
         self.data = data
-        self.offset = offset
+        self.offset: int = offset
 
     def take(self, size: int) -> bytes:
         """Return the next bytes."""

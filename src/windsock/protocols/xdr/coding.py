@@ -79,7 +79,7 @@ class Decoder:
 
     def __init__(self, data: bytes | bytearray | memoryview, offset: int = 0) -> None:
         self._data = bytes(data)
-        self.offset = offset
+        self.offset: int = offset
 
     @property
     def left(self) -> int:

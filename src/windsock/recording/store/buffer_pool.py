@@ -33,7 +33,7 @@ class Buffer:
 
     def __init__(self, free: deque[memoryview], memory: memoryview) -> None:
         self._free = free
-        self.memory = memory
+        self.memory: memoryview = memory
 
     def __del__(self) -> None:
         self._free.append(self.memory)

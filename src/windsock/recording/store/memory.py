@@ -22,7 +22,7 @@ class Memory:
     def __init__(self) -> None:
         self._size = 0
         self._spill_file: SpillFile | None = None
-        self.can_spill = True
+        self.can_spill: bool = True
         """Whether events may go to a file."""
 
     def hold(self, connection: Log, size: int, connections: Iterable[Log]) -> None:

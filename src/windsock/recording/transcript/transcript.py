@@ -41,7 +41,7 @@ class Transcript:
 
     def __init__(self, subjects: Sequence[CaptureSubject], marks: Sequence[Mark] = ()) -> None:
         self.subjects = subjects
-        self.start = start_of(subjects)
+        self.start: float = start_of(subjects)
         self._marks = marks
         self._latest: dict[int, float] = {}
         """When the last thing happened on the connections whose lines were read, by their ids."""

@@ -40,7 +40,7 @@ class RPCMixIn(_AnyServer):
     portmapper_version: int = 2
     portmapper_timeout: float = 5.0
     duplicate_cache_size: int = 0
-    max_packet_size = 65536
+    max_packet_size: int = 65536
     """The most bytes of a datagram: all that UDP can carry. A Unix datagram may have 1 MiB, unless a class says less
     or more."""
 

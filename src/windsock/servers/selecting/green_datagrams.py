@@ -24,9 +24,9 @@ class GreenDatagrams:
 
     def __init__(self, server_socket: Any, hub: Hub | None, received: int) -> None:
         self._socket = server_socket
-        self.selecting_hub = hub
-        self.received = received
-        self.sent = 0
+        self.selecting_hub: Hub | None = hub
+        self.received: int = received
+        self.sent: int = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._socket, name)

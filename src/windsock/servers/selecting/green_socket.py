@@ -37,9 +37,9 @@ class GreenSocket(socket.socket):
     _is_drained = False
     is_parting = False
     """True once its descriptor must not be waited for, as it is being closed or is closed."""
-    received = 0
+    received: int = 0
     """The number of bytes received and sent."""
-    sent = 0
+    sent: int = 0
 
     # --- behaving like a blocking socket
 

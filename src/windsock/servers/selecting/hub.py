@@ -36,14 +36,14 @@ class Hub(Scheduler):
         self.handle: Callable[[Any, Any], None] = _nobody
         self.finished: Callable[[Hub], None] = _nothing
         self.seconds_to_end: Callable[[], float] = float
-        self.is_elsewhere = False
+        self.is_elsewhere: bool = False
         """True in a forked child, to which the loop does not belong."""
         fork_hooks.renew_in_children(self)
-        self.has_ended_one = threading.Condition()
+        self.has_ended_one: threading.Condition = threading.Condition()
         self._watchers = 0
         self.accepted: Any = None
         """The object that counts the traffic of the latest accepted request."""
-        self.started = 0
+        self.started: int = 0
         """The number of requests so far."""
 
     def begin(self) -> None:

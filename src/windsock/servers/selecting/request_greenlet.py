@@ -24,14 +24,14 @@ class RequestGreenlet(greenlet):
 
     def __init__(self, hub: Any, request: Any, client_address: Any, traffic: Any) -> None:
         super().__init__(hub.run, hub.home)
-        self.hub = hub
-        self.request = request
-        self.client_address = client_address
-        self.traffic = traffic
+        self.hub: Any = hub
+        self.request: Any = request
+        self.client_address: Any = client_address
+        self.traffic: Any = traffic
         """The counter of bytes: an object with `received` and `sent`."""
-        self.doing = RUNNING
-        self.since = monotonic()
-        self.descriptor = -1
+        self.doing: int = RUNNING
+        self.since: float = monotonic()
+        self.descriptor: int = -1
         self.deadline: float | None = None
         self.timer: float | None = None
         """The time at which `Alarms` next checks its deadline."""
@@ -45,7 +45,7 @@ class Alarms:
     """
 
     def __init__(self) -> None:
-        self.next = math.inf
+        self.next: float = math.inf
         """The time of the next check at the latest, in monotonic seconds."""
         self._heap: list[tuple[float, int, RequestGreenlet]] = []
         self._serial = count()

@@ -51,7 +51,7 @@ class Scheduler(ServeLoop):
         self._urgent: set[int] = set()
         """Descriptors whose waits end for urgent data too."""
         self._alarms = Alarms()
-        self.ran = 0
+        self.ran: int = 0
         """The number of greenlets that ran in the latest round."""
 
     # --- for the greenlets

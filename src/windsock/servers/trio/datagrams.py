@@ -19,7 +19,7 @@ class DatagramRequest:
 
     def __init__(self, request: tuple[bytes, Any], client_address: Any) -> None:
         self.packet, self._socket = request
-        self.client_address = client_address
+        self.client_address: Any = client_address
 
     async def reply(self, data: bytes) -> None:
         """Send a datagram back; waits while the client has no room for it.

@@ -21,9 +21,9 @@ class Run:
     __slots__ = ("nursery", "rest", "thread_id")
 
     def __init__(self, nursery: trio.Nursery) -> None:
-        self.nursery = nursery
-        self.thread_id = threading.get_ident()
-        self.rest = 0.0
+        self.nursery: Any = nursery
+        self.thread_id: int = threading.get_ident()
+        self.rest: float = 0.0
 
 
 async def cancel_when_stopped(loop: ServeLoop, scope: trio.CancelScope) -> None:

@@ -26,12 +26,12 @@ class RequestTask:
     def __init__(self, name: str, request: Any = None) -> None:
         import trio
 
-        self.name = name
-        self.request = request
+        self.name: str = name
+        self.request: Any = request
         self.coroutine: Any = None
         """What an async handler runs in."""
         self.scope: trio.CancelScope = trio.CancelScope()
-        self.thread_id = threading.get_ident()
+        self.thread_id: int = threading.get_ident()
         self.worker_id: int | None = None
         """The identifier of the thread that its blocking handler runs in."""
         self._token = trio.lowlevel.current_trio_token()

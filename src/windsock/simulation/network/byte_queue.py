@@ -15,7 +15,7 @@ class ByteQueue:
     def __init__(self) -> None:
         self._chunks: deque[bytes] = deque()
         self._offset = 0
-        self.size = 0
+        self.size: int = 0
 
     def append(self, data: bytes) -> None:
         """Add bytes at the end."""

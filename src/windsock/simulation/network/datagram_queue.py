@@ -36,7 +36,7 @@ class DatagramQueue:
 
     def __init__(self) -> None:
         self._queue: deque[ReceivedDatagram] = deque()
-        self.weight = 0
+        self.weight: int = 0
 
     def __len__(self) -> int:
         return len(self._queue)

@@ -48,8 +48,8 @@ class Host:
         self.name = name
         self.addresses = addresses
         """The addresses by which other hosts reach it: one of IPv4, one of IPv6."""
-        self.ports = HostPorts()
-        self.unix_names = network.unix_names
+        self.ports: HostPorts = HostPorts()
+        self.unix_names: UnixNames = network.unix_names
 
     def __repr__(self) -> str:
         return f"<Host {self.name} {' '.join(self.addresses)}>"

@@ -29,10 +29,10 @@ class Network:
     """
 
     def __init__(self, timers: Timers, files: SocketFiles | None = None, *, seed: int = 0) -> None:
-        self.links = Links(timers, seed)
-        self.unix_names = UnixNames(FilesInMemory() if files is None else files)
+        self.links: Links = Links(timers, seed)
+        self.unix_names: UnixNames = UnixNames(FilesInMemory() if files is None else files)
         self._hosts: dict[str, Host] = {}
-        self.localhost = self.host("localhost")
+        self.localhost: Host = self.host("localhost")
 
     def host(self, name: str) -> Host:
         """Return the host of a name; add it if it is not there. Names are the same in upper and lower case.

@@ -25,13 +25,13 @@ class PortClaim(Generic[Owner]):
     __slots__ = ("endpoint", "family", "is_chosen", "is_shareable", "options", "owner")
 
     def __init__(self, family: int, endpoint: IPEndpoint, options: SocketOptions, owner: Owner) -> None:
-        self.family = family
-        self.endpoint = endpoint
-        self.options = options
+        self.family: int = family
+        self.endpoint: IPEndpoint = endpoint
+        self.options: SocketOptions = options
         self.owner = owner
-        self.is_chosen = bool(endpoint.port)
+        self.is_chosen: bool = bool(endpoint.port)
         """Whether the owner has named the port, rather than asked for any."""
-        self.is_shareable = True
+        self.is_shareable: bool = True
 
     def covers(self, ip: str) -> bool:
         """Return whether traffic to an address of the host belongs to this claim."""

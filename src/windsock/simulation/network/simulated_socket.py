@@ -28,7 +28,7 @@ class SimulatedSocket:
         self.family = family
         self.type = kind
         self.proto = proto
-        self.options = options or SocketOptions(family, kind)
+        self.options: SocketOptions = options or SocketOptions(family, kind)
         self.is_closed = False
         self._subscribers: list[Callable[[], object]] = []
 

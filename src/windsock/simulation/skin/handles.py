@@ -27,8 +27,8 @@ class SocketHandle:
     def __init__(self, descriptor: int, file: File, proto: int) -> None:
         opened: Any = file.opened
         self.family, self.kind = opened.family, opened.type
-        self.proto = opened.proto if proto == -1 else proto
-        self.descriptor = descriptor
+        self.proto: Any | int = opened.proto if proto == -1 else proto
+        self.descriptor: int = descriptor
         self.file: File | None = file
         self.timeout: float | None = None
         self.reference: Any = None

@@ -13,7 +13,7 @@ from windsock.simulation.skin.handles import SocketHandle, handles
 __all__ = ["METHODS"]
 
 CHUNK = 65536
-Context = base_of_contexts()
+Context: Any = base_of_contexts()
 _wrap_socket, _wrap_bio = (vars(Context)[name] for name in ("_wrap_socket", "_wrap_bio"))
 OWN = ("_handle", "_incoming", "_outgoing", "_tls", "_unsent", "_sock")
 

@@ -29,9 +29,9 @@ class LinkDirection:
     """One direction of a link: `latency` in seconds, `bandwidth` in bytes per second (None: no limit)."""
 
     def __init__(self) -> None:
-        self.latency = 0.0
+        self.latency: float = 0.0
         self.bandwidth: float | None = None
-        self.is_immediate = True
+        self.is_immediate: bool = True
         """Whether nothing takes time here."""
         self._free_at = 0.0
 
@@ -57,7 +57,7 @@ class Link:
     """
 
     def __init__(self, timers: Timers, seed: int = 0) -> None:
-        self.directions = (LinkDirection(), LinkDirection())
+        self.directions: tuple[LinkDirection, LinkDirection] = (LinkDirection(), LinkDirection())
         self._timers = timers
         self._seed = seed
         self._stream_numbers, self._datagram_numbers = count(), count()

@@ -38,7 +38,7 @@ class Passage:
         self._source: TCPConnection
         self._is_taking = False
         self._resets_once_empty = False
-        self.has_ended = False
+        self.has_ended: bool = False
 
     def join(self, source: TCPConnection, target: TCPConnection, wire: Wire) -> None:
         """Connect both ends to this passage."""

@@ -37,12 +37,12 @@ class TCPConnection:
         self.options = options
         self.local = local
         self.remote = remote
-        self.state = TCPState.SYN_SENT
-        self.shut = 0
+        self.state: TCPState = TCPState.SYN_SENT
+        self.shut: int = 0
         """The halves that have ended: RECEIVING, SENDING."""
-        self.error = 0
+        self.error: int = 0
         """The errno value that the next call reports; 0 for none."""
-        self.inbox = StreamInbox()
+        self.inbox: StreamInbox = StreamInbox()
         self.on_change: Callable[[], object] = nothing
         self.on_over: Callable[[], object] = nothing
         self._has_end = False

@@ -13,7 +13,7 @@ class StreamInbox:
     __slots__ = ("_mark", "_read", "_urgent", "bytes")
 
     def __init__(self) -> None:
-        self.bytes = ByteQueue()
+        self.bytes: ByteQueue = ByteQueue()
         self._read = 0
         """The number of bytes that were read or skipped."""
         self._mark: int | None = None

@@ -19,7 +19,7 @@ class TCPListener:
         self.backlog = backlog
         self._queue: deque[TCPConnection] = deque()
         self._on_change = on_change
-        self.is_closed = False
+        self.is_closed: bool = False
 
     def is_full(self) -> bool:
         """Return whether new connections must try again later: `backlog` and one more wait already (listen(2))."""

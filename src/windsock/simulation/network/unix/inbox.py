@@ -32,7 +32,7 @@ class UnixInbox:
         self._read = 0
         self._mark: int | None = None
         """The position of the urgent byte, or of the byte behind it once it was taken."""
-        self.has_urgent = False
+        self.has_urgent: bool = False
         """Whether there is an urgent byte that was not taken."""
 
     def __len__(self) -> int:

@@ -28,7 +28,7 @@ class UnixSocket(SimulatedSocket):
         super().__init__(socket.AF_UNIX, kind)
         self.host = host
         self.name: Name = ""
-        self.error = 0
+        self.error: int = 0
         self.shut = 0
         """The halves that have ended."""
 
