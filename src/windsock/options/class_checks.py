@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import socketserver
+import sys
 from functools import lru_cache
 from typing import Any
 
@@ -15,13 +15,11 @@ from windsock.servers.async_handlers import is_async
 __all__ = ["check_class", "check_handler", "check_suits_records", "check_units", "constructor_of", "unit_of"]
 
 DATAGRAMS = ("udp", "unix_datagram")
-SETUPS: dict[Any, Unit] = {
-    StreamRequestHandler.setup: "stream",
-    socketserver.StreamRequestHandler.setup: "stream",
-    DatagramRequestHandler.setup: "datagram",
-    socketserver.DatagramRequestHandler.setup: "datagram",
-    RecordRequestHandler.setup: "record",
-}
+OWN_SETUPS: tuple[tuple[Any, Unit], ...] = (
+    (StreamRequestHandler.setup, "stream"),
+    (DatagramRequestHandler.setup, "datagram"),
+    (RecordRequestHandler.setup, "record"),
+)
 """The methods that open files over a request, and what that is."""
 SERVER_PROTOCOL = (
     "serve_forever",
@@ -97,7 +95,16 @@ def unit_of(handler: Any) -> Unit | None:
     """Return what a class of handlers takes from its request as it begins; None if it leaves that to `handle()`."""
     if not isinstance(handler, type):
         return None
-    return SETUPS.get(getattr(handler, "setup", None))
+    setup = getattr(handler, "setup", None)
+    return next((unit for method, unit in (*OWN_SETUPS, *_setups_of_standard_library()) if method is setup), None)
+
+
+def _setups_of_standard_library() -> tuple[tuple[Any, Unit], ...]:
+    """Return the same of `socketserver`, which is imported where a handler of it comes from."""
+    library = sys.modules.get("socketserver")
+    if library is None:
+        return ()
+    return (library.StreamRequestHandler.setup, "stream"), (library.DatagramRequestHandler.setup, "datagram")
 
 
 def check_suits_records(server_class: type[Any], transport: str) -> None:
