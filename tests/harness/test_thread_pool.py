@@ -21,6 +21,8 @@ from windsock.harness import ThreadPool
 
 IDLE = 2
 IDLE_NAME = "windsock (idle)"
+EARLIER: list[threading.Thread] = []
+"""The threads from before the test."""
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +31,7 @@ def untraced() -> Iterator[None]:
     trace, profile = threading.gettrace(), threading.getprofile()
     threading.settrace(None)
     threading.setprofile(None)
+    EARLIER[:] = threading.enumerate()
     yield
     threading.settrace(trace)
     threading.setprofile(profile)
@@ -54,7 +57,8 @@ def do(thread_pool: ThreadPool, work: Callable[[], object]) -> int:
 
 
 def idle() -> list[threading.Thread]:
-    return [each for each in threading.enumerate() if each.name == IDLE_NAME]
+    """Return the idle threads of the test, without those of a pool that other tests share."""
+    return [each for each in threading.enumerate() if each.name == IDLE_NAME and each not in EARLIER]
 
 
 def nothing() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.support.waiting import DEADLINE
+from tests.support.waiting import DEADLINE, wait_until
 from windsock.captures import write_events
 from windsock.captures.page import write_page
 from windsock.faults import Refuse
@@ -77,7 +77,7 @@ def test_each_of_several_errors_of_a_connection_has_its_line(server_class: type[
     with windsock.serving(server_class, complain) as server:
         with server.connect() as client:
             client.send(b"x").expect_eof()
-        server.connections.wait(1)
+        wait_until(lambda: len(server.errors) == 2, "both errors")
         server.errors.take()
     write_events(str(tmp_path / "events"), [subject_of(server)])
     write_page(tmp_path / "page", "test", [server])
