@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from pytest_windsock import artifacts, seeds
@@ -67,8 +68,8 @@ def of_programs(servers: Servers, when: str | None) -> Iterator[tuple[str, str]]
     since, State.output_shown = max(State.began, State.output_shown), monotonic()
     for each in State.programs:
         changes = [(change.at, f"--- {change}") for change in each.changes]
-        lines = [(time, text) for time, text in sorted([*each.output.timed_lines(), *changes]) if time >= since]
-        shown = [f"{time - zero:+.4f} {redaction.line(text)}" for time, text in lines]
+        lines = sorted([*each.output.timed_lines(), *changes], key=itemgetter(0))  # those of one piece stay in order
+        shown = [f"{time - zero:+.4f} {redaction.line(text)}" for time, text in lines if time >= since]
         if len(shown) > LINES and not _is_verbose():
             shown = [f"... {len(shown) - LINES:,} more lines ...", *shown[-LINES:]]
         if shown or when != "teardown":

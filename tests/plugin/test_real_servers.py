@@ -49,6 +49,19 @@ def test_it_is_over():
     result.assert_outcomes(passed=2)
 
 
+def test_lines_that_a_program_writes_at_once_are_shown_in_their_order(run: Run) -> None:
+    result = run(
+        PRELUDE
+        + """
+def test_it(real_server):
+    real_server([*SERVER, "says", "second\\nfirst"], name="small")
+    assert not "this"
+"""
+    )
+
+    result.stdout.fnmatch_lines(["*- windsock: output of small at *", "* second", "* first None /*"], consecutive=True)
+
+
 def test_a_failed_test_shows_the_output_beside_the_transcript_with_one_zero(run: Run) -> None:
     result = run(
         PRELUDE
