@@ -35,5 +35,6 @@ def idents() -> set[int]:
     from windsock.net import whereabouts
 
     frames = sys._current_frames()
-    earlier = [each.ident for each, began in list(_began.items()) if began != State.began and each.ident is not None]
-    return {each for each in earlier if each in frames and not whereabouts.was_begun_by_us(frames[each])}
+    earlier = [each for each, began in list(_began.items()) if began != State.began]
+    alive = [each.ident for each in earlier if each.is_alive()]  # the identifier of one that has ended may be another's
+    return {each for each in alive if each in frames and not whereabouts.was_begun_by_us(frames[each])}

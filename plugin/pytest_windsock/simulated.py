@@ -54,6 +54,8 @@ class Worlds:
         """Enter the world at the latest now; say how a failure is replayed."""
         __tracebackhide__ = True
         _enter(item)
+        if WORLD in item.stash:
+            hangs.begin(item)  # a world may have been entered in the setup, which was watched by itself
         try:
             return (yield)
         except Exception as error:

@@ -197,13 +197,8 @@ class Baton:
     def _pass_on(self, task: Task, following: Task) -> None:
         self.running = following
         self.turns += 1
-        release(following.turn)
-        self._take(task)
-        if self._tails:
-            self._wait_for_tails()
-
-    def _take(self, task: Task) -> None:
         try:
+            release(following.turn)
             has_turn = self._wait_for_turn(task)
         except BaseException:  # from a signal's handler
             self._take_soon(task)
@@ -211,6 +206,8 @@ class Baton:
         if not has_turn:
             self.is_broken = True
             raise Stuck if self.limit >= 0 else Standstill(describe_running(self.running), self.schedule.seconds)
+        if self._tails:
+            self._wait_for_tails()
 
     def _wait_for_turn(self, task: Task) -> bool:
         watches = task is self.main and self.limit < 0

@@ -28,6 +28,7 @@ def end_threads(baton: Baton) -> list[str]:
     """End all threads of a world but the calling one; return the names of those that would not end."""
     baton.limit = REAL_LIMIT
     if not baton.is_broken:
+        baton.schedule.recover(_others(baton))
         try:
             _drain(baton)
             with _silence():

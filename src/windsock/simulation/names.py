@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from windsock.net import system
 
-__all__ = ["Names"]
+__all__ = ["LEFT_ALONE", "Names"]
 
 OURS = "windsock.simulation"
 LEFT_ALONE = {"_pytest", "coverage", "execnet", "faulthandler", "pluggy", "pytest", "pytest_timeout", "xdist"}

@@ -6,7 +6,7 @@ No thread is started or stopped here: the owner of the schedule does that. Times
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from itertools import count
 
@@ -80,6 +80,10 @@ class Schedule:
             task.is_ready = True
             task.timed_out = timed_out
             self._ready.append(task)
+
+    def recover(self, tasks: Iterable[Task]) -> None:
+        """Put back tasks that are ready and not in the run queue: one that was chosen when a signal's handler raised."""
+        self._ready += [each for each in tasks if each.is_ready and each not in self._ready]
 
     def has_timers(self) -> bool:
         """Return whether anything is due at a later time."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from windsock.simulation import live
 from windsock.simulation.live import current
+from windsock.simulation.names import LEFT_ALONE
 from windsock.simulation.tasks import Task
 
 __all__ = ["METHODS", "left_alone", "notify"]
@@ -27,6 +28,8 @@ MADE_OF_LOCKS = ("threading", "queue")
 """Modules whose classes are a program's own means to wait, like a lock."""
 OF_THREADS = ("Thread.", "_")
 """How functions of those begin that start threads, end and list them."""
+OF_TESTS = LEFT_ALONE | {"pytest_windsock"}
+"""Packages that run the tests, and what they do depends on real time."""
 left_alone: set[int] = set()
 """The ids of locks that are taken and released for real by threads of the world, too."""
 
@@ -104,14 +107,15 @@ def _pause(task: Task, frame: FrameType) -> None:
 def _is_own_call(frame: FrameType | None) -> bool:
     """Return whether a program takes a lock: itself, or by an event, a condition, a semaphore or a queue.
 
-    Which other locks the standard library takes depends on its version, and on what a process has done before. The
+    Which other locks the standard library takes depends on its version, and on what a process has done before; those
+    of pytest, its plugins and coverage depend on real time. The
     locks of a network are none of a program's either: no other thread runs in the middle of what a kernel does.
     """
     while frame is not None and (module := _module_of(frame)) in MADE_OF_LOCKS:
         if frame.f_code.co_qualname.startswith(OF_THREADS):
             return False
         frame = frame.f_back
-    if frame is None or module.partition(".")[0] in sys.stdlib_module_names:
+    if frame is None or module.partition(".")[0] in OF_TESTS | sys.stdlib_module_names:
         return False
     return not _is_in_network(frame)
 
