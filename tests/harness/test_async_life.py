@@ -13,7 +13,7 @@ import pytest
 import windsock
 from tests.support.async_loops import LOOPS, run_in
 from tests.support.handlers import EchoBytes
-from tests.support.waiting import HOUR
+from tests.support.waiting import HOUR, wait_until
 from windsock import UsageError
 from windsock.harness import CONCURRENCIES
 from windsock.servers import BaseRequestHandler
@@ -134,7 +134,7 @@ def test_who_is_cancelled_while_a_server_ends_has_it_ended_and_leaves_nothing(lo
     threads = threading.active_count()
     run_in(loop, main)
 
-    assert threading.active_count() < threads
+    wait_until(lambda: threading.active_count() < threads, "the server's thread to end")
 
 
 def outage(server: windsock.RunningServer) -> None:

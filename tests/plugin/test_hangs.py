@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
+from pytest_windsock import past_threads
+from pytest_windsock.fixtures import State
 from tests.plugin.conftest import Run
+from tests.support.waiting import DEADLINE
 
 MODES = {
     "no pytest-timeout": ["-o", "windsock_hang_timeout=1", "-p", "no:timeout"],
@@ -170,3 +175,27 @@ def test_threads_of_earlier_tests_are_not_named(run: Run) -> None:
         ["*thread 'of this test': *in linger: time.sleep(20)", "*thread 'of the module': *in linger: time.sleep(20)"]
     )
     result.stdout.no_fnmatch_line("*of another test*in linger*")
+
+
+def test_a_thread_with_the_identifier_of_an_ended_one_is_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = past_threads.before_body()
+    released = threading.Event()
+    ended = threading.Thread(target=released.wait, args=[DEADLINE])
+    ended.start()
+    past_threads.note(before)
+    monkeypatch.setattr(State, "began", State.began + 1)
+    assert ended.ident in past_threads.idents()
+
+    released.set()
+    ended.join(DEADLINE)
+    released.clear()
+    others = [threading.Thread(target=released.wait, args=[DEADLINE]) for _ in range(20)]
+    for each in others:
+        each.start()
+    found = past_threads.idents()
+    released.set()
+    for each in others:
+        each.join(DEADLINE)
+
+    assert ended.ident in [each.ident for each in others], "the identifier was not used again"
+    assert ended.ident not in found

@@ -257,3 +257,37 @@ def test_threads_that_swallow_their_end_are_named_and_left_and_hang_nothing() ->
         "5.0",
     ], done.stderr
     assert done.returncode == 0
+
+
+INTERRUPTED = """
+import random, signal, threading, time
+from windsock.simulation import simulated
+
+set_timer, draw = signal.setitimer, random.Random(1).uniform
+
+def spin():
+    while True:
+        time.sleep(1)
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGALRM, interrupt)
+for seed in range(150):
+    delay = draw(0.0003, 0.004)
+    try:
+        with simulated(seed=seed):
+            for _ in range(2):
+                threading.Thread(target=spin).start()
+            set_timer(signal.ITIMER_REAL, delay)
+            spin()
+    except KeyboardInterrupt as error:
+        print(getattr(error, "__notes__", "ended"))
+"""
+
+
+def test_an_interruption_at_any_moment_loses_no_thread() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=120, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == ["ended"] * 150

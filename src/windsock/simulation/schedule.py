@@ -82,7 +82,7 @@ class Schedule:
             self._ready.append(task)
 
     def recover(self, tasks: Iterable[Task]) -> None:
-        """Put back tasks that are ready and not in the run queue: one that was chosen when a signal's handler raised."""
+        """Put back tasks that are ready and not in the run queue: those chosen when a signal's handler raised."""
         self._ready += [each for each in tasks if each.is_ready and each not in self._ready]
 
     def has_timers(self) -> bool:
