@@ -141,8 +141,8 @@ def test_a_limit_that_is_none_is_refused(run_apart: Run, value: str) -> None:
     result.stderr.fnmatch_lines(["ERROR: windsock_hang_timeout: expected seconds, or 0 for no limit;*"])
 
 
-def test_threads_of_earlier_tests_are_not_named(run: Run) -> None:
-    result = run(
+def test_threads_of_earlier_tests_are_not_named(run_apart: Run) -> None:
+    result = run_apart(
         """
         import socket, threading, time
         import pytest

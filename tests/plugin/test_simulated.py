@@ -228,14 +228,14 @@ def test_a_wrong_use_is_named(run: Run, code: str, message: str) -> None:
     (result.stdout if "world" in message else result.stderr).fnmatch_lines([message])
 
 
-def test_a_hang_of_a_test_that_has_only_its_world_is_ended(run: Run) -> None:
+def test_a_hang_of_a_test_that_has_only_its_world_is_ended(run_apart: Run) -> None:
     code = """
     @simulated
     def test_it(world):
         while True:
             time.sleep(1)
 """
-    result = run(HEAD + code, "-o", "windsock_hang_timeout=1")
+    result = run_apart(HEAD + code, "-o", "windsock_hang_timeout=1")
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*windsock: the test hung: it was not over after 1 s*"])
