@@ -12,17 +12,8 @@ from typing import Any
 import pytest
 
 import windsock
+from tests.neighbours.test_clocks import TOOLS
 
-freezegun = pytest.importorskip("freezegun", reason="freezegun is not installed")
-time_machine = pytest.importorskip("time_machine", reason="time-machine is not installed")
-
-PAST = "2019-01-01"
-TOOLS: dict[str, Callable[[], Any]] = {
-    "freezegun": lambda: freezegun.freeze_time(PAST),
-    "freezegun-tick": lambda: freezegun.freeze_time(PAST, tick=True),
-    "time-machine": lambda: time_machine.travel(PAST, tick=False),
-    "time-machine-tick": lambda: time_machine.travel(PAST, tick=True),
-}
 each_tool = pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS)
 
 

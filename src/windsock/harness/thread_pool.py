@@ -37,7 +37,7 @@ class ThreadPool:
     """Keeps up to `most` threads idle for the next loop: to start and join a thread costs more than a loop does.
 
     A thread ends after `seconds` without a task, with `close()`, or when its task raises. All are daemons. Where
-    threads are traced, as under coverage, each task gets a new one.
+    threads are traced, as under coverage, and in a simulated world, each task gets a new one.
     """
 
     def __init__(self, most: int = 0, seconds: float = 1.0) -> None:

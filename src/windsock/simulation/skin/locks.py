@@ -28,8 +28,8 @@ MADE_OF_LOCKS = ("threading", "queue")
 """Modules whose classes are a program's own means to wait, like a lock."""
 OF_THREADS = ("Thread.", "_")
 """How functions of those begin that start threads, end and list them."""
-OF_TESTS = LEFT_ALONE | {"pytest_windsock"}
-"""Packages that run the tests, and what they do depends on real time."""
+NOT_THE_PROGRAM = LEFT_ALONE | {"pytest_windsock"} | sys.stdlib_module_names
+"""Packages that run the tests, whose locks depend on real time, and the standard library."""
 left_alone: set[int] = set()
 """The ids of locks that are taken and released for real by threads of the world, too."""
 
@@ -115,7 +115,7 @@ def _is_own_call(frame: FrameType | None) -> bool:
         if frame.f_code.co_qualname.startswith(OF_THREADS):
             return False
         frame = frame.f_back
-    if frame is None or module.partition(".")[0] in OF_TESTS | sys.stdlib_module_names:
+    if frame is None or module.partition(".")[0] in NOT_THE_PROGRAM:
         return False
     return not _is_in_network(frame)
 
