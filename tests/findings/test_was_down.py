@@ -149,3 +149,27 @@ def test_a_connection_that_the_client_had_closed_before_an_outage_was_not_ended_
     found = sentences(failure, [ended], downs=(Down("outage()", 2.0, 3.0),))
 
     assert "outage()" not in str(found)
+
+
+def test_the_server_behind_a_proxy_that_was_down_is_no_other_one() -> None:
+    server, proxy = ("127.0.0.1", 80), ("127.0.0.1", 81)
+    behind = ServerFacts(
+        name="tcp_server",
+        address=server,
+        shown="127.0.0.1:80",
+        connections=(connection(peer="127.0.0.1:91"),),
+    )
+    before = ServerFacts(
+        name="fault_proxy 1",
+        address=proxy,
+        shown="127.0.0.1:81",
+        is_proxy=True,
+        upstream=server,
+        connections=(connection("> x", peer="127.0.0.1:90"),),
+        downs=(Down("disconnect()", 1.0),),
+    )
+    failure = FailureFacts(kinds=frozenset({"timeout"}), sockets=("",), at=9.0)
+
+    found = findings_in(Case(servers=(behind, before), programs=(), failure=failure))
+
+    assert [each.sentence for each in found] == [DISCONNECTED]

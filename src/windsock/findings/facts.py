@@ -244,12 +244,13 @@ class Case:
     def is_about_another(self, address: object, shown: str) -> bool:
         """Return whether the client that failed was, or may have been, one of another server than the one there.
 
-        A proxy in front of that is no other server.
+        A proxy in front of that is no other server, nor is the server behind a proxy.
         """
         failure = self.failure
         if failure.tried:
             return failure.tried not in (shown, *(each.shown for each in self.servers if each.upstream == address))
-        others = (each for each in self.servers if address not in (each.address, each.upstream))
+        in_line = self.in_line_with(address)
+        others = (each for each in self.servers if each.name not in in_line)
         clients = [one for each in others for one in each.connections if one.peer]
         if any(failure.sockets):
             return any(each.peer in failure.sockets for each in clients)
