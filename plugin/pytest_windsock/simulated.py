@@ -57,9 +57,13 @@ class Worlds:
         if WORLD in item.stash:
             hangs.begin(item)  # a world may have been entered in the setup, which was watched by itself
         try:
-            return (yield)
+            result = yield
+            if WORLD in item.stash:
+                item.stash[WORLD].check()
+            return result
         except Exception as error:
             if WORLD in item.stash:
+                item.stash[WORLD].check(error)
                 error.add_note(_replay(item))
             raise
 

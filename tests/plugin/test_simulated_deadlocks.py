@@ -97,3 +97,38 @@ def test_servers_of_another_world_are_not_in_a_report(run: Run) -> None:
     result.assert_outcomes(failed=4)
     shown = re.findall(r"^-+ windsock: (.+?),", result.stdout.str(), re.MULTILINE)
     assert shown == ["server 0", "server 1", "server 2", "tcp_server"]
+
+
+def test_a_deadlock_that_the_client_has_swallowed_fails_the_test_itself(run: Run) -> None:
+    result = run(
+        """
+        import socket
+        import pytest
+        import windsock
+
+        pytestmark = pytest.mark.windsock(simulated=True)
+
+        class Client:
+            def get(self, address):
+                try:
+                    with socket.create_connection(address) as connection:
+                        return connection.recv(100)
+                except Exception:
+                    return None
+
+        def test_passes_by_mistake(tcp_server):
+            assert Client().get(tcp_server.address) is None
+
+        def test_fails_later(tcp_server):
+            assert Client().get(tcp_server.address) == b"hello"
+
+        def test_means_it(tcp_server):
+            with socket.create_connection(tcp_server.address) as connection, pytest.raises(windsock.Deadlock):
+                connection.recv(100)
+        """
+    )
+
+    result.assert_outcomes(failed=2, passed=1)
+    caught = "E * Client.get() in *.py caught this Deadlock along with other errors, and went on; a test that expects*"
+    result.stdout.fnmatch_lines(["> *return connection.recv(100)", "E *Deadlock: all threads*", caught])
+    result.stdout.fnmatch_lines(["E *AssertionError: assert None == b'hello'", "E *earlier: all threads*", caught])

@@ -11,11 +11,12 @@ from _thread import LockType, allocate_lock, get_ident
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 from windsock.simulation import live, standstill
 from windsock.simulation.errors import Deadlock, Livelock, Standstill
 from windsock.simulation.interpreter import tail_of
+from windsock.simulation.raised import RaisedErrors
 from windsock.simulation.report import describe, describe_running
 from windsock.simulation.schedule import Schedule
 from windsock.simulation.tasks import Task
@@ -56,6 +57,7 @@ class Baton:
         self._poke = _locked()
         self._retries = 0
         self.turns: int = 0
+        self.raised: RaisedErrors = RaisedErrors()
         self._watch = standstill.StandstillWatch()
         self._tails: list[Callable[[], None]] = []
         self._deadlocked: dict[Task, int] = {}
@@ -180,7 +182,7 @@ class Baton:
             self.yield_turn(task)  # the loop may wait for another thread
         if task.idle_calls > self._most_steps:
             task.idle_calls = 0
-            raise Livelock(self._most_steps, self.schedule.seconds, self._seed)
+            self._raise(task, Livelock(self._most_steps, self.schedule.seconds, self._seed))
 
     # --- handing over
 
@@ -192,7 +194,12 @@ class Baton:
     def _raise_error(self, task: Task) -> None:
         if task.error is not None:
             error, task.error = task.error, None
-            raise error
+            self._raise(task, error)
+
+    def _raise(self, task: Task, error: BaseException) -> NoReturn:
+        if task is self.main and isinstance(error, Deadlock | Livelock | Standstill):
+            self.raised.add(error)
+        raise error
 
     def _pass_on(self, task: Task, following: Task) -> None:
         self.running = following
@@ -205,7 +212,8 @@ class Baton:
             raise
         if not has_turn:
             self.is_broken = True
-            raise Stuck if self.limit >= 0 else Standstill(describe_running(self.running), self.schedule.seconds)
+            still = Standstill(describe_running(self.running), self.schedule.seconds)
+            self._raise(task, Stuck() if self.limit >= 0 else still)
         if self._tails:
             self._wait_for_tails()
 

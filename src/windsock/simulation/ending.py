@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading  # the standard library's own: its hook for exceptions
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from windsock.simulation.baton import Baton, Stuck
-from windsock.simulation.errors import WorldOver
+from windsock.simulation.errors import Deadlock, WorldOver
 from windsock.simulation.interpreter import HAS_HANDLES, forget
 from windsock.simulation.tasks import Task
 
@@ -30,6 +30,8 @@ def end_threads(baton: Baton) -> list[str]:
     if not baton.is_broken:
         baton.schedule.recover(_others(baton))
         try:
+            with suppress(Deadlock):
+                baton.world.executors.shut_down()
             _drain(baton)
             with _silence():
                 _tell(baton)

@@ -11,7 +11,7 @@ from types import FrameType
 from windsock.net.system import os
 from windsock.simulation.tasks import Task
 
-__all__ = ["describe", "describe_running"]
+__all__ = ["describe", "describe_running", "is_library", "short_path"]
 
 HERE = str(Path(__file__).parent)
 STANDARD_LIBRARY = (sysconfig.get_path("stdlib"), "<frozen")
@@ -39,12 +39,12 @@ def describe_running(task: Task) -> str:
 def _place(frame: FrameType | None) -> str:
     if frame is None:
         return ""
-    return f", at {_short(frame.f_code.co_filename)}:{frame.f_lineno} in {frame.f_code.co_qualname}"
+    return f", at {short_path(frame)}:{frame.f_lineno} in {frame.f_code.co_qualname}"
 
 
-def _short(path: str) -> str:
-    """Return a path from the current directory, if it is in there."""
-    return path.removeprefix(f"{os.getcwd()}{os.sep}")
+def short_path(frame: FrameType) -> str:
+    """Return the path of a frame's code, from the current directory if it is in there."""
+    return frame.f_code.co_filename.removeprefix(f"{os.getcwd()}{os.sep}")
 
 
 def _what(task: Task, holders: Mapping[int, str], library: list[FrameType]) -> str:
@@ -59,7 +59,7 @@ def _what(task: Task, holders: Mapping[int, str], library: list[FrameType]) -> s
 def _split(frame: FrameType | None) -> tuple[list[FrameType], FrameType | None]:
     """Return the innermost frames that are the standard library's, and the one that has called them."""
     frames = [each for each in _outwards(frame) if not each.f_code.co_filename.startswith(HERE)]
-    number = next((n for n, each in enumerate(frames) if not _is_library(each)), len(frames))
+    number = next((n for n, each in enumerate(frames) if not is_library(each)), len(frames))
     if number < len(frames):
         return frames[:number], frames[number]
     return [each for each in frames if not each.f_code.co_qualname.startswith("Thread.")], None
@@ -71,6 +71,7 @@ def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def _is_library(frame: FrameType) -> bool:
+def is_library(frame: FrameType) -> bool:
+    """Return whether a frame is of the standard library."""
     path = frame.f_code.co_filename
     return path.startswith(STANDARD_LIBRARY) and "site-packages" not in path

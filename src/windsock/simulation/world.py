@@ -54,6 +54,7 @@ class World:
         self.readings: dict[float, tuple[float, float]] = {}
         """The last reading of each clock, by where it began: the time of the world, and what was shown."""
         self.randomness: Randomness = Randomness(seed)
+        self.executors: interpreter.Executors = interpreter.Executors()
         self._numbers = interpreter.ThreadNumbers()
         self._workers = IdleWorkers()
         self._processors = pinning.processors()
@@ -137,6 +138,18 @@ class World:
             raise UsageError(f"world.{method}() was called by a thread that is not of this world, or after its end")
         return task
 
+    def check(self, failure: BaseException | None = None) -> None:
+        """Raise the Deadlock, Livelock or Standstill that a client has caught as it catches other errors.
+
+        If the test fails with another `failure`, that gets a note. For windsock itself.
+        """
+        swallowed = self.baton.raised.take_swallowed(failure)
+        if swallowed is None:
+            return
+        if failure is None:
+            raise swallowed
+        failure.add_note("\n".join([f"earlier: {swallowed}", *swallowed.__notes__]))
+
     def begin(self) -> None:
         """Make this world the live one. For windsock itself."""
         live.set_world(self)
@@ -144,6 +157,7 @@ class World:
         skin.install()
         self.randomness.begin()
         self._numbers.begin()
+        self.executors.begin()
         self._workers.begin()
         pinning.pin_to_one(self._processors)
 
@@ -155,6 +169,7 @@ class World:
             virtual.set_live(is_live=False)
             live.leave()
             self._workers.end()
+            self.executors.end()
             self._numbers.end()
             self.randomness.end()
             skin.remove()
@@ -195,8 +210,10 @@ def simulated(
     try:
         world.begin()
         yield world
+        world.check()
     except BaseException as error:
         failure = error
+        world.check(failure)
         raise
     finally:
         left = world.end()

@@ -1,0 +1,183 @@
+"""A Deadlock, Livelock or Standstill that a client has caught as it catches other errors fails its test."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+import unittest
+from collections.abc import Callable, Iterator
+
+import pytest
+import trio
+
+import windsock
+from windsock import Deadlock, Livelock, WindsockError, simulated
+
+
+def receive() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    with listener, socket.create_connection(listener.getsockname()) as client:
+        client.recv(1)
+
+
+def receive_or_nothing() -> bytes:
+    try:
+        receive()
+    except Exception:
+        pass
+    return b""
+
+
+def receive_or_nothing_twice() -> None:
+    receive_or_nothing()
+    time.sleep(1)
+    receive_or_nothing()
+
+
+def receive_in_trio() -> None:
+    async def receive() -> None:
+        with contextlib.suppress(Exception):
+            await trio.sleep_forever()
+
+    trio.run(receive)
+
+
+def receive_again() -> None:
+    with contextlib.suppress(Exception):
+        receive()
+    receive()
+
+
+def spin() -> None:
+    with contextlib.suppress(Exception):
+        while True:
+            time.monotonic()
+
+
+@pytest.mark.parametrize("client", [receive_or_nothing, receive_in_trio])
+def test_a_deadlock_that_a_client_has_swallowed_is_raised_at_the_end(client: Callable[[], None]) -> None:
+    with pytest.raises(Deadlock) as caught, simulated(seed=1):
+        client()
+
+    (note,) = caught.value.__notes__
+    assert "test_swallowed.py caught this Deadlock along with other errors, and went on; " in note
+    assert "names it: pytest.raises(windsock.Deadlock)" in note
+
+
+def test_a_livelock_is_too() -> None:
+    with pytest.raises(Livelock) as caught, simulated(seed=1, most_steps=500):
+        spin()
+
+    assert caught.value.__notes__[0].startswith("spin() in ")
+
+
+def test_the_first_of_several_is_raised() -> None:
+    with pytest.raises(Deadlock, match=r"\(0 s, seed 1\)"), simulated(seed=1):
+        receive_or_nothing_twice()
+
+
+def test_what_fails_later_is_told_of_it() -> None:
+    with pytest.raises(ValueError, match="b''") as caught, simulated(seed=1):
+        int(receive_or_nothing())
+
+    (note,) = caught.value.__notes__
+    assert note.startswith("earlier: all threads of the simulated world wait")
+    assert "receive_or_nothing() in " in note
+
+
+def catch_by_name() -> None:
+    try:
+        receive()
+    except Deadlock:
+        return
+
+
+def catch_by_base() -> None:
+    with pytest.raises(WindsockError):
+        receive()
+
+
+def catch_with_pytest() -> None:
+    with pytest.raises(windsock.Deadlock):
+        receive()
+
+
+def call_with_pytest() -> None:
+    pytest.raises(Deadlock, receive)  # noqa: RUF061
+
+
+def call_with_unittest() -> None:
+    unittest.TestCase().assertRaises(Deadlock, receive)  # noqa: PT027
+
+
+def suppress_by_name() -> None:
+    with contextlib.suppress(Deadlock):
+        receive()
+
+
+@contextlib.contextmanager
+def expecting_a_deadlock() -> Iterator[None]:
+    try:
+        yield
+    except Deadlock:
+        pass
+    else:
+        pytest.fail("no deadlock")
+
+
+def catch_in_a_helper() -> None:
+    with expecting_a_deadlock():
+        receive()
+
+
+def catch_the_second() -> None:
+    """What the first one has led to is caught."""
+    with pytest.raises(Deadlock):
+        receive_in_finally()
+
+
+def receive_in_finally() -> None:
+    try:
+        receive()
+    finally:
+        receive()
+
+
+NAMING = [
+    catch_by_name,
+    catch_by_base,
+    catch_with_pytest,
+    call_with_pytest,
+    call_with_unittest,
+    suppress_by_name,
+    catch_in_a_helper,
+    catch_the_second,
+]
+
+
+@pytest.mark.parametrize("test", NAMING)
+def test_who_names_it_may_catch_it(test: Callable[[], None]) -> None:
+    with simulated(seed=1):
+        test()
+
+
+def test_one_that_is_raised_as_another_error_is_no_other_failure() -> None:
+    def translate() -> None:
+        try:
+            receive()
+        except Exception as error:
+            raise ConnectionError("no reply") from error
+
+    with pytest.raises(ConnectionError) as caught, simulated(seed=1):
+        translate()
+
+    assert not hasattr(caught.value, "__notes__")
+
+
+def test_a_second_one_that_fails_the_test_is_told_of_the_first() -> None:
+    with pytest.raises(Deadlock) as caught, simulated(seed=1):
+        receive_again()
+
+    (note,) = caught.value.__notes__
+    assert "receive_again() in " in note
