@@ -26,7 +26,9 @@ class ByteQueue:
     def take(self, size: int) -> bytes:
         """Remove and return at most `size` bytes."""
         chunks = self._chunks
-        if chunks and not self._offset and len(chunks[0]) == min(size, self.size):
+        if not chunks:
+            return b""
+        if not self._offset and len(chunks[0]) == min(size, self.size):
             self.size -= len(chunks[0])
             return chunks.popleft()
         taken = self.peek(size)

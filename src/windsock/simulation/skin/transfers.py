@@ -76,25 +76,37 @@ def recvmsg_into(handle: SocketHandle, buffers: Any, ancbufsize: int = 0, flags:
     return length, ancillary, received, address
 
 
-def send(handle: SocketHandle, data: Any, flags: int = 0) -> int:
+def _of_bytes(send: Callable[[SocketHandle, bytes | memoryview, int], Any]) -> Callable[..., Any]:
+    """Make a function that sends bytes take any buffer, which it holds no longer than the call."""
+
+    def send_any(handle: SocketHandle, data: Any, flags: int = 0) -> Any:
+        if type(data) is bytes:
+            return send(handle, data, flags)
+        with memoryview(data).cast("B") as view:
+            return send(handle, view, flags)
+
+    return send_any
+
+
+@_of_bytes
+def send(handle: SocketHandle, data: bytes | memoryview, flags: int) -> int:
     """Send bytes: all of them if the socket blocks, as send(2) does."""
     task, sock = member("send"), handle.socket
-    with memoryview(data).cast("B") as view:
-        sent = int(complete(handle, task, "room to send", partial(sock.send, view, flags), flags))
-        if sent < len(view) and handle.waits and not handle.timeout and sock.type == socket.SOCK_STREAM:
-            _send_rest(handle, task, view[sent:], flags, None)
-            return len(view)
+    sent = int(complete(handle, task, "room to send", partial(sock.send, data, flags), flags))
+    if sent < len(data) and handle.waits and not handle.timeout and sock.type == socket.SOCK_STREAM:
+        _send_rest(handle, task, memoryview(data)[sent:], flags, None)
+        return len(data)
     return sent
 
 
-def sendall(handle: SocketHandle, data: Any, flags: int = 0) -> None:
+@_of_bytes
+def sendall(handle: SocketHandle, data: bytes | memoryview, flags: int) -> None:
     """Send all bytes within the socket's time-out."""
     task, sock = member("sendall"), handle.socket
     deadline = deadline_of(task, handle.timeout or None)
-    with memoryview(data).cast("B") as view:
-        sent = complete(handle, task, "room to send", partial(sock.send, view, flags), flags)
-        if sent < len(view):
-            _send_rest(handle, task, view[sent:], flags, deadline)
+    sent = complete(handle, task, "room to send", partial(sock.send, data, flags), flags)
+    if sent < len(data):
+        _send_rest(handle, task, memoryview(data)[sent:], flags, deadline)
 
 
 def _send_rest(handle: SocketHandle, task: Task, view: memoryview, flags: int, deadline: float | None) -> None:

@@ -117,7 +117,7 @@ class UnixStreamSocket(UnixSocket):
             raise failure(errno.EMSGSIZE)
         if (room < len(data) if is_record else room <= 0) and data:
             raise failure(errno.EAGAIN)
-        taken = bytes(data if is_record else data[: max(0, room)])
+        taken = bytes(data if is_record or len(data) <= room else data[: max(0, room)])
         peer.arrive(taken, list(ancillary), is_urgent=bool(flags & OOB) and len(taken) == len(data))
         self.changed()
         return len(taken)
