@@ -11,7 +11,7 @@ from _thread import LockType, allocate_lock, get_ident
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any
 
 from windsock.simulation import live, standstill
 from windsock.simulation.errors import Deadlock, Livelock, Standstill
@@ -57,11 +57,11 @@ class Baton:
         self._poke = _locked()
         self._retries = 0
         self.turns: int = 0
-        self.raised: RaisedErrors = RaisedErrors()
         self._watch = standstill.StandstillWatch()
         self._tails: list[Callable[[], None]] = []
         self._deadlocked: dict[Task, int] = {}
         self.main: Task = self.add("main")
+        self.raised: RaisedErrors = RaisedErrors(self.main)
         self.running: Task = self.main
         self.enter(self.main)
 
@@ -182,7 +182,7 @@ class Baton:
             self.yield_turn(task)  # the loop may wait for another thread
         if task.idle_calls > self._most_steps:
             task.idle_calls = 0
-            self._raise(task, Livelock(self._most_steps, self.schedule.seconds, self._seed))
+            raise self.raised.add(task, Livelock(self._most_steps, self.schedule.seconds, self._seed))
 
     # --- handing over
 
@@ -194,12 +194,7 @@ class Baton:
     def _raise_error(self, task: Task) -> None:
         if task.error is not None:
             error, task.error = task.error, None
-            self._raise(task, error)
-
-    def _raise(self, task: Task, error: BaseException) -> NoReturn:
-        if task is self.main and isinstance(error, Deadlock | Livelock | Standstill):
-            self.raised.add(error)
-        raise error
+            raise self.raised.add(task, error)
 
     def _pass_on(self, task: Task, following: Task) -> None:
         self.running = following
@@ -212,8 +207,9 @@ class Baton:
             raise
         if not has_turn:
             self.is_broken = True
-            still = Standstill(describe_running(self.running), self.schedule.seconds)
-            self._raise(task, Stuck() if self.limit >= 0 else still)
+            if self.limit >= 0:
+                raise Stuck
+            raise self.raised.add(task, Standstill(describe_running(self.running), self.schedule.seconds))
         if self._tails:
             self._wait_for_tails()
 

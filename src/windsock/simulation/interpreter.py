@@ -53,6 +53,8 @@ _acquire, _release = _thread.LockType.acquire, _thread.LockType.release
 ThreadHandle: Any = getattr(_thread, "_ThreadHandle", None)
 """The class of such handles."""
 _join = ThreadHandle.join if HAS_HANDLES else None
+COUNTER = "_counter"
+"""The attribute of `threading`, and of `ThreadPoolExecutor`, that numbers threads and executors for their names."""
 
 
 def members_of(class_: type) -> dict[str, Any]:
@@ -168,15 +170,15 @@ class ThreadNumbers:
 
     def begin(self) -> None:
         """Begin with 1."""
-        self._names = getattr(threading, "_counter", None)
+        self._names = getattr(threading, COUNTER, None)
         if self._names is not None:
-            vars(threading)["_counter"] = itertools.count(1).__next__
+            vars(threading)[COUNTER] = itertools.count(1).__next__
         threading.Thread.__hash__ = self._hash()  # type: ignore[method-assign, assignment]
 
     def end(self) -> None:
         """Go on where the process was."""
         if self._names is not None:
-            vars(threading)["_counter"] = self._names
+            vars(threading)[COUNTER] = self._names
         del threading.Thread.__hash__
 
     def _hash(self) -> Callable[[Any], int]:
@@ -205,8 +207,8 @@ class Executors:
 
     def begin(self) -> None:
         """Number executors for the names of their threads from 0."""
-        self._numbers = vars(ThreadPoolExecutor)["_counter"]
-        ThreadPoolExecutor._counter = itertools.count().__next__  # type: ignore[attr-defined]
+        self._numbers = vars(ThreadPoolExecutor)[COUNTER]
+        setattr(ThreadPoolExecutor, COUNTER, itertools.count().__next__)
 
     def enter(self, executor: ThreadPoolExecutor) -> None:
         """Set the threads of an executor aside, unless that has been done."""
@@ -218,16 +220,16 @@ class Executors:
     def shut_down(self) -> None:
         """Cancel what the threads of the world have not begun, and have them end."""
         for executor, before in self._before.items():
-            before["_shutdown"] = executor._shutdown
+            before["_shutdown"] = vars(executor)["_shutdown"]
             executor.shutdown(wait=False, cancel_futures=True)
 
     def end(self) -> None:
         """Give all executors what they had; the threads of one that was shut down in the world end."""
-        ThreadPoolExecutor._counter = self._numbers  # type: ignore[attr-defined]
+        setattr(ThreadPoolExecutor, COUNTER, self._numbers)
         while self._before:
             executor, before = self._before.popitem()
             vars(executor).update(before)
-            if executor._shutdown:
+            if before["_shutdown"]:
                 before["_work_queue"].put(None)
 
 

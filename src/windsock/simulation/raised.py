@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from types import FrameType
 
 from windsock.errors import WindsockError
+from windsock.simulation.errors import Deadlock, Livelock, Standstill
 from windsock.simulation.report import is_library, short_path
+from windsock.simulation.tasks import Task
 
 __all__ = ["RaisedErrors"]
 
@@ -23,15 +25,17 @@ CATCH_FOR_OTHERS = {"_pytest", "pytest_windsock", "windsock"}
 class RaisedErrors:
     """What a world has raised in its main thread, the last of which is looked at once it is known who has caught it."""
 
-    def __init__(self) -> None:
+    def __init__(self, main: Task) -> None:
+        self._main = main
         self._last: WindsockError | None = None
         self._swallowed: WindsockError | None = None
 
-    def add(self, error: WindsockError) -> WindsockError:
-        """Note an error that is being raised now, and return it."""
-        if self._last is not None and self._last not in _chain(sys.exc_info()[1]):  # else that one is on its way still
-            self._look()
-        self._last = error
+    def add(self, task: Task, error: BaseException) -> BaseException:
+        """Return an error that a task raises now; one of the world's in the main thread is noted."""
+        if task is self._main and isinstance(error, Deadlock | Livelock | Standstill):
+            if self._last not in _chain(sys.exc_info()[1]):  # else that one is on its way still
+                self._look()
+            self._last = error
         return error
 
     def take_swallowed(self, failure: BaseException | None = None) -> WindsockError | None:
