@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -26,7 +29,14 @@ from tests.support.waiting import DEADLINE
 from windsock import RunningServer, Script
 from windsock.faults import AcceptDelay, Blackhole, Delay, Hold, MaxConnections, Stall
 from windsock.recording.waiters import Waiters
-from windsock.servers import BaseRequestHandler, DatagramRequestHandler, StreamRequestHandler, UDPServer
+from windsock.servers import (
+    BaseRequestHandler,
+    DatagramRequestHandler,
+    ForkingTCPServer,
+    ForkingUnixStreamServer,
+    StreamRequestHandler,
+    UDPServer,
+)
 
 LONG = 3600.0
 """Seconds: no test waits for that."""
@@ -359,6 +369,36 @@ def test_in_a_forked_child_it_does_nothing(long: Any) -> None:
             server.drain()
 
         assert ended_well(forked(drain))
+
+
+@pytest.mark.parametrize("server_class", [ForkingTCPServer, ForkingUnixStreamServer])
+@pytest.mark.parametrize("part", ["before the exit", "after it"])
+def test_it_waits_until_the_death_of_a_handlers_process_is_noted(
+    long: Any, server_class: type[ForkingTCPServer], part: str
+) -> None:
+    class Late(server_class):  # type: ignore[misc, valid-type]
+        def child_exited(self, pid: int, exit_code: int) -> None:
+            sleep(0.05 * (part == "after it"))
+            super().child_exited(pid, exit_code)
+
+        def service_actions(self) -> None:
+            sleep(0.05 * (part == "before the exit"))
+            super().service_actions()
+
+    class Dies(BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(100)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    server = long(Late, Dies)
+    with connect(server) as client:
+        client.sendall(b"hello")
+        with contextlib.suppress(ConnectionResetError):  # it has read all, but the kernel may differ
+            assert client.recv(100) == b""
+        server.drain()
+
+        assert [type(each) for each in server.errors] == [windsock.HandlerDied]
+        assert server.connections[0].is_closed
 
 
 # --- the socket of a datagram server

@@ -13,7 +13,7 @@ from windsock.findings import places
 from windsock.findings.downs import downs_in
 from windsock.findings.facts import ConnectionFacts, HandlerPlace, RuleFacts, ServerFacts
 from windsock.net import addresses
-from windsock.net.system import os, platform
+from windsock.net.processes import has_ended
 from windsock.recording import Connection, Cutter, EachRecord, Framing, UntilEof
 from windsock.recording.events import Chunk, Direction, Kind
 from windsock.recording.store.spill_file import Event
@@ -201,23 +201,7 @@ def _has_exited(connection: Connection, reader: _EventReader) -> bool:
     has_end = reader.client_end is not None or reader.server_end is not None or connection.closed_at is not None
     if connection.pid is None or has_end:
         return False
-    try:
-        is_over = os.waitid(os.P_PID, connection.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    except ChildProcessError:
-        return True
-    return is_over or _is_exiting(connection.pid)
-
-
-def _is_exiting(pid: int) -> bool:
-    """Return whether a process has closed all its files, which it does a moment before its exit can be seen (Linux)."""
-    if platform != "linux":
-        return False
-    try:
-        return not os.listdir(f"/proc/{pid}/fd")
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
+    return has_ended(connection.pid) is not False
 
 
 def _latest(chunks: Sequence[Chunk], client_end: float | None, failed_at: float) -> float | None:

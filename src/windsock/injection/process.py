@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from windsock.faults import Fault, ForkError, HandlerError, Kill, Pause, Resume, ThreadError
+from windsock.net.processes import has_ended
 from windsock.net.system import os, threading
 from windsock.recording import Connection, Recorder
 from windsock.servers import BaseServer
@@ -174,7 +175,7 @@ class Processes:
         with contextlib.suppress(ProcessLookupError):
             if descriptor >= 0:
                 signal.pidfd_send_signal(descriptor, number)
-            elif _is_running(pid):
+            elif has_ended(pid) is False:
                 os.kill(pid, number)
 
     def resume(self, index: int) -> None:
@@ -193,7 +194,7 @@ class Processes:
         found = []
         for each in list(self._recorder.connections):
             pid = self._children.get(each.index, (each.pid, -1))[0]
-            if each.ending is None and pid is not None and _is_running(pid):
+            if each.ending is None and pid is not None and has_ended(pid) is False:
                 if each.index not in self._children:
                     self._adopt(pid, each.index)
                 found.append(each)
@@ -221,15 +222,6 @@ class Processes:
         self._children.clear()
         if isinstance(self._server.RequestHandlerClass, _Handler):
             self._server.RequestHandlerClass = self._original_handler
-
-
-def _is_running(pid: int) -> bool:
-    """Return whether that is a child of ours that has not ended; the thread that waits for it may not know of it
-    yet."""
-    try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-    except ChildProcessError:
-        return False
 
 
 class _Handler:

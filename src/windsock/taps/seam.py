@@ -9,6 +9,7 @@ from typing import Any
 
 from windsock.net import addresses
 from windsock.net.ancillary import in_words
+from windsock.net.processes import has_ended
 from windsock.net.pushback import held_by
 from windsock.net.records import SEQPACKET
 from windsock.net.system import os, socket
@@ -98,11 +99,14 @@ class Seam:
     def is_pending(self, connection: Connection, time: float) -> bool:
         """Return whether, by `time`, the handler of a connection has data to read or its client's end to see.
 
-        For a datagram, return whether its handler has not ended.
+        For a datagram, return whether its handler has not ended. A handler's process that has ended before its handler
+        is to be noticed.
         """
         if connection.is_released or connection.is_handled or connection.rests_until > time:
             return False
-        return connection.is_datagram or self._unread.is_there(connection)
+        if connection.is_datagram or self._unread.is_there(connection):
+            return True
+        return connection.pid is not None and not connection.has_exited and has_ended(connection.pid) is not False
 
     def _get_request(self) -> tuple[Any, Any]:
         self.is_taking = True
