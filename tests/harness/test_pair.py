@@ -241,9 +241,10 @@ def test_a_port_that_is_taken_for_udp_is_not_used_for_tcp_either() -> None:
 
 
 def test_a_port_of_ones_own_that_is_taken_for_udp_fails_and_is_free_for_tcp_again() -> None:
+    with windsock.serving_pair(framing=DNS) as pair:
+        port = pair.port  # free over TCP as well; a port of the system's choice for UDP may not be
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-        other.bind(("127.0.0.1", 0))
-        port = other.getsockname()[1]
+        other.bind(("127.0.0.1", port))
 
         with pytest.raises(windsock.StartError, match=f"could not listen on 127.0.0.1:{port}"):
             windsock.serving_pair(framing=DNS, port=port)

@@ -12,6 +12,7 @@ from windsock.harness.running import RunningServer
 from windsock.harness.serving import serving
 from windsock.harness.thread_pool import ThreadPool
 from windsock.harness.timed_outage import timed_outage
+from windsock.net.blocks import Block
 from windsock.options.listeners import StartError
 from windsock.options.server_options import Handler, SharedKeywords
 from windsock.recording import Connection, Requests, framing_from
@@ -216,9 +217,12 @@ class RunningPair:
         if failures:
             raise failures[0] if len(failures) == 1 else BaseExceptionGroup(f"{self.name}: both failed", failures)
 
-    @contextmanager
-    def outage(self) -> Iterator[None]:
+    def outage(self) -> AbstractContextManager[None]:
         """Be down for the length of a `with`, over TCP and UDP. See `RunningServer.outage`."""
+        return Block("outage()", self._outage())
+
+    @contextmanager
+    def _outage(self) -> Iterator[None]:
         with ExitStack() as stack:
             for each in self.servers:
                 stack.enter_context(each.outage())
@@ -226,4 +230,5 @@ class RunningPair:
 
     def outage_for(self, seconds: float) -> AbstractContextManager[None]:
         """Be down for `seconds`, over TCP and UDP. See `RunningServer.outage_for`."""
-        return timed_outage(self.outage(), seconds, self.tcp.options.timeout)
+        outage = timed_outage(self._outage(), seconds, self.tcp.options.timeout)
+        return Block(f"outage_for({seconds!r})", outage)

@@ -16,6 +16,7 @@ from windsock.harness.thread_pool import ThreadPool
 from windsock.harness.timed_outage import timed_outage
 from windsock.net import addresses
 from windsock.net.addresses import PrivateSocketPath
+from windsock.net.blocks import Block
 from windsock.net.deadlines import within
 from windsock.net.interrupts import uninterrupted, uninterrupted_start
 from windsock.net.system import monotonic, socket
@@ -251,9 +252,12 @@ class RunningServer(FakeAPI, CheckpointAPI):
         if fake is not None:
             fake.expectations.settle(self.server, self.options.timeout)
 
-    @contextmanager
-    def outage(self) -> Iterator[None]:
+    def outage(self) -> AbstractContextManager[None]:
         """Be down for the length of a `with`: connections end, clients are refused; then up again, same address."""
+        return Block("outage()", self._outage())
+
+    @contextmanager
+    def _outage(self) -> Iterator[None]:
         if self._is_stopped:
             raise UsageError(f"outage(): the {self.name} is stopped already")
         self._check_waits_for_another("outage()")
@@ -268,7 +272,7 @@ class RunningServer(FakeAPI, CheckpointAPI):
 
         Raises UsageError, and StillRunning if the server is not up again `timeout` seconds after the `with`.
         """
-        return timed_outage(self.outage(), seconds, self.options.timeout)
+        return Block(f"outage_for({seconds!r})", timed_outage(self._outage(), seconds, self.options.timeout))
 
     def _clean_up(self) -> None:
         if self._faults is not None:

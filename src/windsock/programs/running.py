@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from windsock import redaction
 from windsock.errors import UsageError, WindsockError
 from windsock.net import addresses
+from windsock.net.blocks import Block
 from windsock.net.interrupts import stop_forgotten, uninterrupted
 from windsock.net.permission import check_allowed
 from windsock.net.system import os, socket
@@ -210,9 +211,12 @@ class RealServer(ProgramPlace):
         with self._changes.during("restart()"), self._down():
             pass
 
-    @contextlib.contextmanager
-    def outage(self) -> Iterator[None]:
+    def outage(self) -> contextlib.AbstractContextManager[None]:
         """Be down for the length of a `with`: it is stopped, clients are refused; then up again, same address."""
+        return Block("outage()", self._outage())
+
+    @contextlib.contextmanager
+    def _outage(self) -> Iterator[None]:
         self._running("outage")
         with self._changes.during("outage()"), self._down():
             yield

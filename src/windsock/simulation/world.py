@@ -5,12 +5,13 @@ from __future__ import annotations
 import gc
 import random
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import StillRunning, UsageError
 from windsock.faults.options import plans_from
 from windsock.net import virtual
+from windsock.net.blocks import Block
 from windsock.scripts.checks import check_seconds
 from windsock.simulation import interpreter, live, pinning, skin
 from windsock.simulation.baton import Baton
@@ -86,9 +87,12 @@ class World:
         task = self._task("advance")
         self.baton.park(task, f"advance({seconds:.6g})", seconds)
 
-    @contextmanager
-    def outside(self) -> Iterator[None]:
+    def outside(self) -> AbstractContextManager[None]:
         """Make the calling thread's calls for real within a block, while the world and its clock stand still."""
+        return Block("outside()", self._outside())
+
+    @contextmanager
+    def _outside(self) -> Iterator[None]:
         task = self._task("outside")
         del live.tasks[task.ident]
         pinning.pin(self._processors)
