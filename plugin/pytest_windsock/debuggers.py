@@ -12,13 +12,13 @@ import sys
 import pytest
 
 from pytest_windsock import deadline
+from windsock.net.stacks import stack_of
 
 __all__ = ["ENTERED", "are_at_work", "traces_here"]
 
 ENTERED = pytest.StashKey[bool]()
 """Kept if pytest has entered pdb in this run: from then on nothing is ended, as pytest-timeout has it."""
 MODULES = ("bdb", "pdb", "ipdb", "pudb", "pydevd", "_pydevd", "debugpy")
-MOST_FRAMES = 1000
 
 
 def traces_here() -> bool:
@@ -32,13 +32,9 @@ def are_at_work(ident: int) -> bool:
     monitoring = getattr(sys, "monitoring", None)
     if monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) is not None:
         return True
-    frame = sys._current_frames().get(ident)
-    for _ in range(MOST_FRAMES):  # a debugger that has stopped traces each frame up to the first
-        if frame is None:
-            break
-        if frame.f_trace is not None and _is_debuggers(frame.f_trace):
-            return True
-        frame = frame.f_back
+    # a debugger that has stopped traces each frame up to the first
+    if any(frame.f_trace is not None and _is_debuggers(frame.f_trace) for frame in stack_of(ident)):
+        return True
     return traces_here() or deadline.is_debugging()
 
 

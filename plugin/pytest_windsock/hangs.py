@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from pytest_windsock import deadline, debuggers, past_threads, standing
 from pytest_windsock.fixtures import State
 from pytest_windsock.ini_values import hang_timeout_of
 from windsock.net import virtual, whereabouts
+from windsock.net.stacks import stack_of
 from windsock.net.system import threading
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ def report_after(error: BaseException, servers: Servers) -> str:
 def _conclusions(phase: _Phase) -> list[str]:
     """Return what is concluded from where the test stands now, before its connections are ended."""
     trace: TracebackType | None = None
-    for frame in whereabouts.outwards(sys._current_frames().get(standing.ident_of_main())):
+    for frame in stack_of(standing.ident_of_main()):
         trace = TracebackType(trace, frame, frame.f_lasti, frame.f_lineno)
     try:
         from windsock.findings import findings_for

@@ -5,7 +5,6 @@ Loaded for each run of pytest, so what it needs is imported on first use.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Container
 from weakref import WeakKeyDictionary
@@ -32,9 +31,9 @@ def note(before: Container[int]) -> None:
 
 def idents() -> set[int]:
     """Return the identifiers of threads of earlier tests; not those in which windsock runs handlers."""
-    from windsock.net import whereabouts
+    from windsock.net import stacks, whereabouts
 
-    frames = sys._current_frames()
+    found = stacks.stacks()
     earlier = [each for each, began in list(_began.items()) if began != State.began]
     alive = [each.ident for each in earlier if each.is_alive()]  # the identifier of one that has ended may be another's
-    return {each for each in alive if each in frames and not whereabouts.was_begun_by_us(frames[each])}
+    return {each for each in alive if each in found and not whereabouts.was_begun_by_us(found[each])}

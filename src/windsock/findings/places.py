@@ -11,6 +11,7 @@ from typing import Any
 
 from windsock.findings.facts import HandlerPlace, SourceLine
 from windsock.net import whereabouts
+from windsock.net.stacks import MOST_FRAMES, locals_of, stacks
 from windsock.net.system import os, threading
 from windsock.taps.requests import connection_of
 
@@ -39,7 +40,7 @@ def frames_of(error: BaseException) -> list[tuple[FrameType, int]]:
     while link is not None:
         found.append((link.tb_frame, link.tb_lineno))
         link = link.tb_next
-    return found[: -whereabouts.MOST_FRAMES - 1 : -1]
+    return found[: -MOST_FRAMES - 1 : -1]
 
 
 def place_of_error(error: BaseException) -> SourceLine | None:
@@ -96,8 +97,8 @@ def places_of_threads(without: Container[int] = ()) -> Iterator[tuple[str, Sourc
     """
     current = threading.get_ident()
     names = {each.ident: each.name for each in sys.modules["threading"].enumerate() if each.name != "MainThread"}
-    for ident, innermost in sys._current_frames().items():
-        frames = [] if ident == current else [(each, each.f_lineno) for each in whereabouts.outwards(innermost)]
+    for ident, stack in stacks().items():
+        frames = [] if ident == current else [(each, each.f_lineno) for each in stack]
         users = list(user_frames(frames))
         if ident in names and ident not in without and users and not _is_called_by_us(frames, users[0]):
             place = _first_place(users)
@@ -120,11 +121,11 @@ def _reads(frames: Iterable[tuple[FrameType, int]]) -> bool:
 
 def _of_threads(server: Any) -> Iterator[tuple[Any, list[tuple[FrameType, int]]]]:
     """Give the requests that threads of this process handle, each with its frames, the innermost first."""
-    for innermost in sys._current_frames().values():
-        frames = [(frame, frame.f_lineno) for frame in whereabouts.outwards(innermost)]
-        for frame, _ in frames:
-            if frame.f_code.co_name == "finish_request" and frame.f_locals.get("self") is server:
-                yield frame.f_locals.get("request"), frames
+    for stack in stacks().values():
+        frames = [(frame, frame.f_lineno) for frame in stack]
+        for frame in stack:
+            if frame.f_code.co_name == "finish_request" and (known := locals_of(frame)).get("self") is server:
+                yield known.get("request"), frames
 
 
 def _of_turns_and_tasks(server: Any) -> Iterator[tuple[Any, list[tuple[FrameType, int]]]]:

@@ -6,10 +6,11 @@ import gc
 import linecache
 import sys
 import sysconfig
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from types import FrameType
 from typing import Any, NamedTuple
 
+from windsock.net.stacks import locals_of, outwards, stack_of, stacks
 from windsock.net.system import os
 
 __all__ = [
@@ -17,7 +18,6 @@ __all__ = [
     "is_ours",
     "is_users",
     "is_users_code",
-    "outwards",
     "package_of",
     "place_of_caller",
     "place_of_line",
@@ -31,8 +31,8 @@ __all__ = [
 OURS = ("windsock", "pytest_windsock")
 LIBRARIES = tuple({f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 OUR_CODE = os.path.dirname(os.path.dirname(__file__)) + os.sep
-MOST_FRAMES = 200
-"""Frames of one stack that are looked at."""
+MOST_AWAITED = 200
+"""Coroutines that wait for one another which are looked through."""
 MOST_PLACES = 4
 """Threads and tasks that are named in the place of a caller."""
 
@@ -69,19 +69,10 @@ def package_of(frame: FrameType) -> str:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
-def was_begun_by_us(frame: FrameType) -> bool:
+def was_begun_by_us(stack: list[FrameType]) -> bool:
     """Return whether what a thread runs was begun by windsock, such as a handler, and not by the test's own code."""
-    begun = [each for each in outwards(frame) if is_users(each) or package_of(each) in OURS]
+    begun = [each for each in stack if is_users(each) or package_of(each) in OURS]
     return bool(begun) and package_of(begun[-1]) in OURS
-
-
-def outwards(frame: FrameType | None) -> Iterator[FrameType]:
-    """Yield a frame and those that called it, the innermost first."""
-    for _ in range(MOST_FRAMES):
-        if frame is None:
-            return
-        yield frame
-        frame = frame.f_back
 
 
 def places(*, without: Container[int] = ()) -> Iterator[str]:
@@ -90,13 +81,13 @@ def places(*, without: Container[int] = ()) -> Iterator[str]:
     Code of libraries and of windsock is passed over, up to its caller. Threads are left out by their identifiers.
     """
     names = {thread.ident: thread.name for thread in sys.modules["threading"].enumerate()}  # those of tools, too
-    for ident, frame in sys._current_frames().items():
+    for ident, stack in stacks().items():
         if ident in without:
             continue
-        found = _users_frame(frame)
+        found = _users_frame(stack)
         if found is not None:
             yield f"thread {names.get(ident, ident)!r}: {_described(found)}"
-        for kind, coroutine in _coroutines(frame):
+        for kind, coroutine in _coroutines(stack):
             inner = _innermost(coroutine)
             if inner is not None:
                 yield f"{kind} task {getattr(coroutine, '__qualname__', '?')}: {_described(inner)}"
@@ -105,11 +96,11 @@ def places(*, without: Container[int] = ()) -> Iterator[str]:
 
 def place_of_thread(ident: int) -> str:
     """Return where a thread, or the task that it runs, stands in its own code if it has any; empty if it has ended."""
-    frame = sys._current_frames().get(ident)
-    if frame is None:
+    stack = stack_of(ident)
+    if not stack:
         return ""
-    inner = next((found for _, each in _coroutines(frame) if (found := _innermost(each)) is not None), None)
-    return _described(inner or _users_frame(frame) or frame)
+    inner = next((found for _, each in _coroutines(stack) if (found := _innermost(each)) is not None), None)
+    return _described(inner or _users_frame(stack) or stack[0])
 
 
 def place_of_caller() -> str:
@@ -164,19 +155,19 @@ def _described(frame: FrameType) -> str:
     return place_of_line(Line(code.co_filename, frame.f_lineno, code.co_name), frame.f_globals)
 
 
-def _users_frame(frame: FrameType | None) -> FrameType | None:
-    return next(filter(is_users, outwards(frame)), None)
+def _users_frame(stack: Iterable[FrameType]) -> FrameType | None:
+    return next(filter(is_users, stack), None)
 
 
-def _coroutines(innermost: FrameType | None) -> Iterator[tuple[str, Any]]:
+def _coroutines(stack: list[FrameType]) -> Iterator[tuple[str, Any]]:
     """Yield the coroutines of the tasks of the event loop that runs in a thread, if one does."""
-    for frame in outwards(innermost):
+    for frame in stack:
         kind = _loop_in(frame)
         if kind == "asyncio":
-            tasks = sys.modules["asyncio"].all_tasks(frame.f_locals["self"])
+            tasks = sys.modules["asyncio"].all_tasks(locals_of(frame)["self"])
             yield from ((kind, task.get_coro()) for task in tasks)
         elif kind:
-            yield from ((kind, task.coro) for task in list(frame.f_locals["runner"].tasks))
+            yield from ((kind, task.coro) for task in list(locals_of(frame)["runner"].tasks))
 
 
 def _loop_in(frame: FrameType) -> str:
@@ -184,13 +175,13 @@ def _loop_in(frame: FrameType) -> str:
     module, function = frame.f_globals.get("__name__"), frame.f_code.co_name
     if module == "asyncio.base_events" and function == "run_forever":
         return "asyncio"
-    return "trio" if module == "trio._core._run" and function == "run" and "runner" in frame.f_locals else ""
+    return "trio" if module == "trio._core._run" and function == "run" and "runner" in locals_of(frame) else ""
 
 
 def _innermost(coroutine: Any) -> FrameType | None:
     """Return the innermost frame of a coroutine, through all that it awaits, that is the test's own."""
     found = None
-    for _ in range(MOST_FRAMES):
+    for _ in range(MOST_AWAITED):
         frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "ag_frame", None)
         if frame is not None and is_users(frame):
             found = frame
@@ -204,6 +195,6 @@ def _places_of_greenlets() -> Iterator[str]:
         return
     for each in gc.get_objects():
         if isinstance(each, greenlet.greenlet):
-            found = _users_frame(each.gr_frame)
+            found = _users_frame(outwards(each.gr_frame))
             if found is not None:
                 yield f"greenlet: {_described(found)}"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from windsock.errors import NotInstalled, UsageError
 from windsock.net import addresses
 from windsock.net.deadlines import to_stop
+from windsock.net.stacks import outwards
 from windsock.net.system import monotonic, os, select, socket, threading
-from windsock.net.whereabouts import outwards
 from windsock.servers import fork_hooks
 from windsock.servers.base import BaseServer
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release_or_report
