@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.thread import BrokenThreadPool
 from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 
 import windsock
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 from windsock import simulated
 
 WORKERS = 3
@@ -70,6 +74,112 @@ def test_work_that_a_world_has_not_begun_is_not_done_later(pool: ThreadPoolExecu
 
     assert pool.submit(int).result(10) == 0
     assert done == []
+
+
+def test_what_was_given_to_it_in_a_world_is_done_at_its_end(pool: ThreadPoolExecutor) -> None:
+    done: list[int] = []
+
+    def work(number: int) -> None:
+        time.sleep(1)
+        done.append(number)
+
+    with simulated(seed=1):
+        for number in range(2 * WORKERS):
+            pool.submit(work, number)
+
+    assert sorted(done) == list(range(2 * WORKERS))
+
+
+def test_other_threads_and_the_outside_have_threads_of_their_own(pool: ThreadPoolExecutor) -> None:
+    is_over, real = threading.Event(), list[str]()
+    idents = {pool.submit(threading.get_ident).result(10)}
+
+    def submit() -> None:
+        while not is_over.is_set():
+            real.append(type(pool.submit(threading.get_ident).result(10)).__name__)
+
+    thread = threading.Thread(target=submit)
+    thread.start()
+    with simulated(seed=1) as world:
+        for _ in range(50):
+            pool.submit(time.sleep, 10).result(100)
+        assert world.now == 500
+        with world.outside():
+            idents.add(pool.submit(threading.get_ident).result(10))
+        pool.submit(time.sleep, 10).result(100)
+    is_over.set()
+    thread.join(10)
+
+    assert set(real) == {"int"}
+    assert idents <= {each.ident for each in threading.enumerate()}
+
+
+@pytest.mark.parametrize("made", ["before", "in it"])
+def test_one_that_is_shut_down_takes_no_work(made: str) -> None:
+    before = ThreadPoolExecutor(1)
+    before.shutdown()
+    with simulated(seed=1):
+        pool = before if made == "before" else ThreadPoolExecutor(1)
+        pool.shutdown()
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            pool.submit(int)
+
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        pool.submit(int)
+
+
+def test_an_initializer_that_fails_in_a_world_breaks_nothing_after_it(caplog: pytest.LogCaptureFixture) -> None:
+    fails: list[bool] = []
+
+    def begin() -> None:
+        if fails:
+            raise ValueError("no connection")
+
+    with ThreadPoolExecutor(1, initializer=begin) as pool:
+        fails.append(True)
+        with simulated(seed=1), pytest.raises(BrokenThreadPool):
+            pool.submit(int).result(10)
+        fails.clear()
+
+        assert pool.submit(int).result(10) == 0
+    assert "no connection" in caplog.text  # as the pool itself reports it
+
+
+STUBBORN = """
+import time
+from concurrent.futures import ThreadPoolExecutor
+import windsock
+
+def stay():
+    while True:
+        try:
+            time.sleep(1e7)
+        except BaseException:
+            pass
+
+pool = ThreadPoolExecutor(1)
+try:
+    with windsock.simulated(seed=1):
+        pool.submit(stay)
+except windsock.StillRunning as error:
+    print(error)
+print(pool.submit(int).result(10))
+"""
+
+
+def test_a_thread_of_one_that_does_not_end_keeps_the_process_from_ending_no_longer() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", STUBBORN],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=3 * DEADLINE,
+        check=False,
+    )
+
+    assert run.stdout.splitlines()[-1] == "0"
+    assert "still running: ThreadPoolExecutor-0_0" in run.stdout
+    assert run.returncode == 0
 
 
 def test_its_own_threads_end_if_it_was_shut_down_in_a_world() -> None:

@@ -31,8 +31,10 @@ def end_threads(baton: Baton) -> list[str]:
         baton.schedule.recover(_others(baton))
         try:
             with suppress(Deadlock):
-                baton.world.executors.shut_down()
+                baton.world.executors.finish()
             _drain(baton)
+            with _silence(), suppress(Deadlock):
+                baton.world.executors.cancel()
             with _silence():
                 _tell(baton)
         except Stuck:

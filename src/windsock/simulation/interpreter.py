@@ -9,7 +9,6 @@
 - `threading._counter` numbers threads for their names. The hash of a thread is its address, by which sets are ordered;
   threads that are made in a world get numbers in its place, so that each process goes through such a set alike.
 - A condition keeps methods of its lock, which a world has replaced: they are looked up in the lock while it is live.
-- A `ThreadPoolExecutor` keeps its queue, its threads and the number of idle ones in three attributes.
 - The functions of `random` are methods of one generator, which has no name.
 - Global names, names in classes and variables of closures can be replaced where code bound a function early.
 
@@ -27,7 +26,6 @@ import sys
 import sysconfig
 import threading  # the standard library's own: its registers of threads
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -36,7 +34,6 @@ from windsock.options.combinations import Unsupported
 __all__ = [
     "HAS_HANDLES",
     "Conditions",
-    "Executors",
     "Grafts",
     "Tail",
     "ThreadHandle",
@@ -53,8 +50,6 @@ _acquire, _release = _thread.LockType.acquire, _thread.LockType.release
 ThreadHandle: Any = getattr(_thread, "_ThreadHandle", None)
 """The class of such handles."""
 _join = ThreadHandle.join if HAS_HANDLES else None
-COUNTER = "_counter"
-"""The attribute of `threading`, and of `ThreadPoolExecutor`, that numbers threads and executors for their names."""
 
 
 def members_of(class_: type) -> dict[str, Any]:
@@ -170,15 +165,15 @@ class ThreadNumbers:
 
     def begin(self) -> None:
         """Begin with 1."""
-        self._names = getattr(threading, COUNTER, None)
+        self._names = getattr(threading, "_counter", None)
         if self._names is not None:
-            vars(threading)[COUNTER] = itertools.count(1).__next__
+            vars(threading)["_counter"] = itertools.count(1).__next__
         threading.Thread.__hash__ = self._hash()  # type: ignore[method-assign, assignment]
 
     def end(self) -> None:
         """Go on where the process was."""
         if self._names is not None:
-            vars(threading)[COUNTER] = self._names
+            vars(threading)["_counter"] = self._names
         del threading.Thread.__hash__
 
     def _hash(self) -> Callable[[Any], int]:
@@ -192,47 +187,6 @@ class ThreadNumbers:
         return number_of
 
 
-class Executors:
-    """Has each executor that is used in a world use threads of that world, and its own ones again afterwards.
-
-    A thread from before would run its work outside, and one of the world has ended when it is over.
-    """
-
-    KEPT = ("_work_queue", "_idle_semaphore", "_threads", "_shutdown")
-    """The attributes in which an executor keeps its threads, what they wait for, and whether they are to end."""
-
-    def __init__(self) -> None:
-        self._before: dict[ThreadPoolExecutor, dict[str, Any]] = {}
-        self._numbers: Any = None
-
-    def begin(self) -> None:
-        """Number executors for the names of their threads from 0."""
-        self._numbers = vars(ThreadPoolExecutor)[COUNTER]
-        setattr(ThreadPoolExecutor, COUNTER, itertools.count().__next__)
-
-    def enter(self, executor: ThreadPoolExecutor) -> None:
-        """Set the threads of an executor aside, unless that has been done."""
-        if executor not in self._before:
-            known = vars(executor)
-            self._before[executor] = {name: known[name] for name in self.KEPT}
-            known.update({name: vars(ThreadPoolExecutor(1, "fresh"))[name] for name in self.KEPT})
-
-    def shut_down(self) -> None:
-        """Cancel what the threads of the world have not begun, and have them end."""
-        for executor, before in self._before.items():
-            before["_shutdown"] = vars(executor)["_shutdown"]
-            executor.shutdown(wait=False, cancel_futures=True)
-
-    def end(self) -> None:
-        """Give all executors what they had; the threads of one that was shut down in the world end."""
-        setattr(ThreadPoolExecutor, COUNTER, self._numbers)
-        while self._before:
-            executor, before = self._before.popitem()
-            vars(executor).update(before)
-            if before["_shutdown"]:
-                before["_work_queue"].put(None)
-
-
 @cache
 def check(classes: Iterable[type]) -> None:
     """Raise Unsupported if this interpreter does not let the methods of these classes be replaced."""
@@ -244,10 +198,6 @@ def check(classes: Iterable[type]) -> None:
         raise Unsupported("simulated worlds are not available on Windows")
     for each in classes:
         _check_class(each)
-    if not vars(ThreadPoolExecutor(1, "probe")).keys() >= set(Executors.KEPT) or "_counter" not in vars(
-        ThreadPoolExecutor
-    ):
-        raise Unsupported(f"simulated worlds do not know the ThreadPoolExecutor of Python {_version()}")
 
 
 def _check_class(class_: type) -> None:

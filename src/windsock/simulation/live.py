@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from windsock.simulation.files import Files
-    from windsock.simulation.interpreter import Executors
     from windsock.simulation.tasks import Task
 
 __all__ = ["LiveWorld", "current", "leave", "set_world", "tasks", "world"]
@@ -45,7 +44,6 @@ class LiveWorld(Protocol):
     """A world, as the stand-ins for functions and methods know it."""
 
     files: Files
-    executors: Executors
 
     @property
     def baton(self) -> Turns:

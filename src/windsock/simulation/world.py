@@ -16,6 +16,7 @@ from windsock.scripts.checks import check_seconds
 from windsock.simulation import interpreter, live, pinning, skin
 from windsock.simulation.baton import Baton
 from windsock.simulation.ending import DRAIN, end_threads
+from windsock.simulation.executors import Executors
 from windsock.simulation.files import Files
 from windsock.simulation.hosts import WorldHost
 from windsock.simulation.interleaving import Interleaving, Points
@@ -55,7 +56,7 @@ class World:
         self.readings: dict[float, tuple[float, float]] = {}
         """The last reading of each clock, by where it began: the time of the world, and what was shown."""
         self.randomness: Randomness = Randomness(seed)
-        self.executors: interpreter.Executors = interpreter.Executors()
+        self.executors: Executors = Executors()
         self._numbers = interpreter.ThreadNumbers()
         self._workers = IdleWorkers()
         self._processors = pinning.processors()
@@ -236,6 +237,7 @@ def _new_world(seed: Any, most_steps: Any, trace: bool, interleaving: Interleavi
     if live.world() is not None:
         raise UsageError("simulated(): a world is live already, and there can be only one; leave it first")
     skin.check()
+    Executors.check()
     return World(seed, most_steps=most_steps, is_traced=trace, interleaving=interleaving)
 
 

@@ -1,15 +1,13 @@
-"""Threads of a world: started, joined, and those of executors."""
+"""Threads of a world: started, and joined."""
 
 from __future__ import annotations
 
 import _thread
 import threading  # the standard library's own: the name of a thread
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from windsock.simulation import live
 from windsock.simulation.interpreter import HAS_HANDLES, ThreadHandle
 from windsock.simulation.live import current
 from windsock.simulation.skin.locks import wait
@@ -18,7 +16,6 @@ from windsock.simulation.tasks import Task
 __all__ = ["METHODS", "NAMES"]
 
 _start: Callable[..., int] = _thread.start_new_thread
-_submit: Callable[..., Future[Any]] = ThreadPoolExecutor.submit
 _start_joinable: Any = getattr(_thread, "start_joinable_thread", None)
 
 
@@ -77,15 +74,7 @@ def join(self: Any, timeout: float | None = None) -> Any:
     return None
 
 
-def submit(self: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-    """Stand in for ThreadPoolExecutor.submit()."""
-    world = live.world()
-    if world is not None and current() is not None:
-        world.executors.enter(self)
-    return _submit(self, fn, *args, **kwargs)
-
-
-METHODS: dict[tuple[Any, str], Any] = {(ThreadPoolExecutor, "submit"): submit}
+METHODS: dict[tuple[Any, str], Any] = {}
 NAMES: dict[Any, Any] = {_start: start_new_thread}
 if HAS_HANDLES:
     _join = ThreadHandle.join
