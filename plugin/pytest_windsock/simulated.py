@@ -61,10 +61,11 @@ class Worlds:
             if WORLD in item.stash:
                 item.stash[WORLD].check()
             return result
-        except Exception as error:
+        except BaseException as error:
             if WORLD in item.stash:
                 item.stash[WORLD].check(error)
-                error.add_note(_replay(item))
+                if isinstance(error, Exception):
+                    error.add_note(_replay(item))
             raise
 
 

@@ -132,3 +132,33 @@ def test_a_deadlock_that_the_client_has_swallowed_fails_the_test_itself(run: Run
     caught = "E * Client.get() in *.py caught this Deadlock along with other errors, and went on; a test that expects*"
     result.stdout.fnmatch_lines(["> *return connection.recv(100)", "E *Deadlock: all threads*", caught])
     result.stdout.fnmatch_lines(["E *AssertionError: assert None == b'hello'", "E *earlier: all threads*", caught])
+
+
+def test_an_outcome_of_pytest_after_one_was_swallowed_is_the_tests_only_one(run: Run) -> None:
+    result = run(
+        """
+        import socket
+        import pytest
+
+        pytestmark = pytest.mark.windsock(simulated=True)
+
+        @pytest.mark.parametrize("end", [pytest.fail, pytest.skip, pytest.xfail])
+        def test_it(tcp_server, end):
+            try:
+                with socket.create_connection(tcp_server.address) as connection:
+                    connection.recv(100)
+            except Exception:
+                pass
+            end("no reply")
+
+        def test_sub(tcp_server, subtests):
+            with subtests.test("one"), socket.create_connection(tcp_server.address) as connection:
+                connection.recv(100)
+        """
+    )
+
+    outcomes = result.parseoutcomes()
+    assert outcomes.get("errors", 0) == 0
+    assert (outcomes["skipped"], outcomes["xfailed"]) == (1, 1)
+    result.stdout.fnmatch_lines(["E *Failed: no reply", "E *earlier: all threads of the simulated world wait*"])
+    assert result.stdout.str().count("errors.Deadlock: all threads") == 1

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import time
 import unittest
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import trio
@@ -55,14 +57,65 @@ def spin() -> None:
             time.monotonic()
 
 
-@pytest.mark.parametrize("client", [receive_or_nothing, receive_in_trio])
+def receive_with_bare_except() -> None:
+    try:
+        receive()
+    except:  # noqa: E722
+        pass
+
+
+def receive_with_one_of_many() -> None:
+    with contextlib.ExitStack():
+        try:
+            receive()
+        except ValueError:
+            raise
+        except (OSError, Exception):
+            pass
+
+
+def receive_and_return_in_finally() -> None:
+    try:
+        receive()
+    finally:
+        return  # noqa: B012
+
+
+def receive_as_another_error() -> None:
+    def translate() -> None:
+        try:
+            receive()
+        except Exception as error:
+            raise ConnectionError("no reply") from error
+
+    with pytest.raises(ConnectionError):
+        translate()
+
+
+def receive_and_expect_anything() -> None:
+    with pytest.raises(Exception):  # noqa: B017
+        receive()
+
+
+SWALLOWING = [
+    receive_or_nothing,
+    receive_in_trio,
+    receive_with_bare_except,
+    receive_with_one_of_many,
+    receive_and_return_in_finally,
+    receive_as_another_error,
+    receive_and_expect_anything,
+]
+
+
+@pytest.mark.parametrize("client", SWALLOWING)
 def test_a_deadlock_that_a_client_has_swallowed_is_raised_at_the_end(client: Callable[[], None]) -> None:
     with pytest.raises(Deadlock) as caught, simulated(seed=1):
         client()
 
     (note,) = caught.value.__notes__
     assert "test_swallowed.py caught this Deadlock along with other errors, and went on; " in note
-    assert "names it: pytest.raises(windsock.Deadlock)" in note
+    assert "catches it by its name: pytest.raises(windsock.Deadlock)" in note
 
 
 def test_a_livelock_is_too() -> None:
@@ -131,6 +184,57 @@ def catch_in_a_helper() -> None:
         receive()
 
 
+def catch_one_of_many() -> None:
+    with pytest.raises(STUCK):
+        receive()
+
+
+def catch_by_another_name() -> None:
+    with contextlib.suppress(Exception):
+        try:
+            receive()
+        except Hang:
+            pass
+
+
+def catch_as_expected() -> None:
+    expectation = pytest.raises(Deadlock)
+    with expectation:
+        receive()
+
+
+def catch_as_a_value(error: Any = Deadlock) -> None:
+    with pytest.raises(error):
+        receive()
+
+
+def catch_with_a_class() -> None:
+    with Expecting():
+        receive()
+
+
+def catch_and_return() -> None:
+    assert isinstance(error_of(receive), Deadlock)
+
+
+def error_of(call: Callable[[], None]) -> Exception | None:
+    try:
+        call()
+    except WindsockError as error:
+        return error
+    return None
+
+
+class Expecting:
+    """A context manager of one's own."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type | None, *_: object) -> bool:
+        return kind is Deadlock
+
+
 def catch_the_second() -> None:
     """What the first one has led to is caught."""
     with pytest.raises(Deadlock):
@@ -144,7 +248,34 @@ def receive_in_finally() -> None:
         receive()
 
 
+def catch_in_a_group() -> None:
+    with pytest.RaisesGroup(Deadlock):
+        trio.run(receive_in_a_nursery)
+
+
+def catch_out_of_a_group() -> None:
+    try:
+        trio.run(receive_in_a_nursery)
+    except* Deadlock:
+        pass
+
+
+async def receive_in_a_nursery() -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.sleep_forever)
+
+
+STUCK = (Deadlock, Livelock)
+Hang = Deadlock
 NAMING = [
+    catch_one_of_many,
+    catch_by_another_name,
+    catch_as_expected,
+    catch_as_a_value,
+    catch_with_a_class,
+    catch_and_return,
+    catch_in_a_group,
+    catch_out_of_a_group,
     catch_by_name,
     catch_by_base,
     catch_with_pytest,
@@ -160,6 +291,38 @@ NAMING = [
 def test_who_names_it_may_catch_it(test: Callable[[], None]) -> None:
     with simulated(seed=1):
         test()
+
+
+@pytest.mark.parametrize("caught", [Deadlock, Exception])
+def test_a_socket_that_the_client_has_dropped_is_closed_at_its_next_wait(caught: type[Exception]) -> None:
+    def drop() -> None:
+        client = socket.create_connection(listener.getsockname())
+        try:
+            client.recv(1)
+        except caught:
+            pass
+
+    with contextlib.suppress(Deadlock), simulated(seed=1), serving_one() as (listener, ended):
+        drop()
+        time.sleep(1)
+        was_closed = ended.wait(1)
+
+    assert was_closed
+
+
+@contextlib.contextmanager
+def serving_one() -> Iterator[tuple[socket.socket, threading.Event]]:
+    ended = threading.Event()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.recv(1) == b""
+        ended.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve).start()
+        yield listener, ended
 
 
 def test_one_that_is_raised_as_another_error_is_no_other_failure() -> None:

@@ -7,7 +7,7 @@ own. A thread that is not of the world may wake tasks too (`notify_from_outside`
 from __future__ import annotations
 
 import sys
-from _thread import LockType, allocate_lock, get_ident
+from _thread import LockType, get_ident
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,7 +19,7 @@ from windsock.simulation.interpreter import tail_of
 from windsock.simulation.raised import RaisedErrors
 from windsock.simulation.report import describe, describe_running
 from windsock.simulation.schedule import Schedule
-from windsock.simulation.tasks import Task
+from windsock.simulation.tasks import Task, locked
 
 __all__ = ["Baton", "Stuck"]
 
@@ -54,7 +54,7 @@ class Baton:
         self._seed = seed
         self._most_steps = most_steps
         self._inbox: deque[Task | int] = deque()
-        self._poke = _locked()
+        self._poke = locked()
         self._retries = 0
         self.turns: int = 0
         self._watch = standstill.StandstillWatch()
@@ -69,7 +69,7 @@ class Baton:
 
     def add(self, name: str) -> Task:
         """Return a new task, which has not been given to the schedule yet."""
-        task = Task(name, self, _locked())
+        task = Task(name, self, locked())
         self.members[task] = None
         return task
 
@@ -112,8 +112,9 @@ class Baton:
 
     def park(self, task: Task, waits_for: str, timeout: float | None = None) -> bool:
         """Wait until the task is woken, or for `timeout` virtual seconds; return whether it was woken."""
-        if task.error is not None:
-            self._raise_error(task)
+        if self.raised.is_open:
+            self.raised.settle()
+        self._raise_error(task)
         task.waits_for = waits_for
         self.schedule.park(task, timeout)
         try:
@@ -122,8 +123,7 @@ class Baton:
                 self._pass_on(task, following)
         finally:
             task.waits_for = ""
-        if task.error is not None:
-            self._raise_error(task)
+        self._raise_error(task)
         return not task.timed_out
 
     def wait_on(self, task: Task, keys: Sequence[int], waits_for: str, timeout: float | None = None) -> bool:
@@ -194,7 +194,10 @@ class Baton:
     def _raise_error(self, task: Task) -> None:
         if task.error is not None:
             error, task.error = task.error, None
-            raise self.raised.add(task, error)
+            try:
+                raise self.raised.add(task, error)
+            finally:
+                del error  # it refers to this frame
 
     def _pass_on(self, task: Task, following: Task) -> None:
         self.running = following
@@ -292,9 +295,3 @@ class Baton:
         for each in found:
             self.schedule.wake(each)
         return bool(found)
-
-
-def _locked() -> LockType:
-    lock = allocate_lock()
-    acquire(lock)
-    return lock

@@ -1,31 +1,34 @@
-"""Errors by which a world says that it cannot go on, and whether a test means to catch them.
+"""Errors by which a world says that it cannot go on, and whether a client has swallowed one.
 
 They are exceptions like others, so that an example of Hypothesis can fail with one. A client that catches every
-`Exception` catches them too: its test would pass, though on a real network it would wait for ever. Code that means to
-catch one names its class: `pytest.raises(Deadlock)`, `except Deadlock`.
+`Exception` catches them too: its test would pass, though on a real network it would wait for ever.
 """
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator
-from types import FrameType
+from contextlib import suppress
+from types import TracebackType
 
 from windsock.errors import WindsockError
+from windsock.simulation.catchers import is_caught_with_others
 from windsock.simulation.errors import Deadlock, Livelock, Standstill
-from windsock.simulation.report import is_library, short_path
+from windsock.simulation.report import short_path
 from windsock.simulation.tasks import Task
 
 __all__ = ["RaisedErrors"]
 
-CATCH_FOR_OTHERS = {"_pytest", "pytest_windsock", "windsock"}
-"""Packages that catch what their caller tells them to, as the standard library does."""
+SUSPENDS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+"""Flags of code whose frame may go on later."""
 
 
 class RaisedErrors:
-    """What a world has raised in its main thread, the last of which is looked at once it is known who has caught it."""
+    """What a world has raised in its main thread. `is_open`: who has caught the last one is not known yet."""
 
     def __init__(self, main: Task) -> None:
+        self.is_open: bool = False
         self._main = main
         self._last: WindsockError | None = None
         self._swallowed: WindsockError | None = None
@@ -33,50 +36,45 @@ class RaisedErrors:
     def add(self, task: Task, error: BaseException) -> BaseException:
         """Return an error that a task raises now; one of the world's in the main thread is noted."""
         if task is self._main and isinstance(error, Deadlock | Livelock | Standstill):
-            if self._last not in _chain(sys.exc_info()[1]):  # else that one is on its way still
-                self._look()
-            self._last = error
+            self.settle()
+            self._last, self.is_open = error, True
         return error
 
+    def settle(self) -> None:
+        """Look who has caught the last error, unless it is on its way still."""
+        error = self._last
+        if error is None or error in _chain(sys.exc_info()[1]):
+            return
+        self._last, self.is_open = None, False
+        trace = error.__traceback__
+        if self._swallowed is None and trace is not None and is_caught_with_others(trace, error):
+            self._swallowed = error
+            frame, name = trace.tb_frame, type(error).__name__
+            error.add_note(
+                f"{frame.f_code.co_qualname}() in {short_path(frame)} caught this {name} along with other errors, and "
+                f"went on; a test that expects it catches it by its name: pytest.raises(windsock.{name})"
+            )
+            _clear(trace)
+
     def take_swallowed(self, failure: BaseException | None = None) -> WindsockError | None:
-        """Return the first error that was caught by a function which does not name its class, and forget it.
+        """Return the first error that a client has swallowed, and forget it.
 
         There is none if the test fails because of it: if it has led to `failure`.
         """
-        if self._last not in _chain(failure):
-            self._look()
-        found, self._swallowed, self._last = self._swallowed, None, None
+        if self._last in _chain(failure):
+            self._last = None
+        self.settle()
+        found, self._swallowed = self._swallowed, None
         return None if found in _chain(failure) else found
 
-    def _look(self) -> None:
-        error = self._last
-        if error is None or self._swallowed is not None or error.__traceback__ is None:
-            return
-        frame = _catcher(error.__traceback__.tb_frame)
-        if frame is not None and not _names(frame, type(error)):
-            name = type(error).__name__
-            error.add_note(
-                f"{frame.f_code.co_qualname}() in {short_path(frame)} caught this {name} along with other errors, and "
-                f"went on; a test that expects it names it: pytest.raises(windsock.{name})"
-            )
-            self._swallowed = error
 
-
-def _catcher(frame: FrameType | None) -> FrameType | None:
-    """Return the frame that has caught an error, or has called the function of a library which did."""
-    while frame is not None and (is_library(frame) or _package(frame) in CATCH_FOR_OTHERS):
-        frame = frame.f_back
-    return frame
-
-
-def _package(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
-
-
-def _names(frame: FrameType, class_: type) -> bool:
-    named = {each.__name__ for each in class_.__mro__ if issubclass(each, WindsockError)}
-    code = frame.f_code
-    return not named.isdisjoint((*code.co_names, *code.co_varnames, *code.co_freevars))
+def _clear(trace: TracebackType | None) -> None:
+    """Let go of what functions that have ended held, such as a socket that is to be closed with its last reference."""
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_flags & SUSPENDS:
+            with suppress(RuntimeError):  # it runs still
+                trace.tb_frame.clear()
+        trace = trace.tb_next
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

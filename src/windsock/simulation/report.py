@@ -11,7 +11,7 @@ from types import FrameType
 from windsock.net.system import os
 from windsock.simulation.tasks import Task
 
-__all__ = ["describe", "describe_running", "is_library", "short_path"]
+__all__ = ["describe", "describe_running", "short_path"]
 
 HERE = str(Path(__file__).parent)
 STANDARD_LIBRARY = (sysconfig.get_path("stdlib"), "<frozen")
@@ -20,7 +20,9 @@ STANDARD_LIBRARY = (sysconfig.get_path("stdlib"), "<frozen")
 def describe(tasks: Iterable[Task], holders: Mapping[int, str]) -> list[str]:
     """Return a line for each task: what it waits for, since when, and where."""
     frames = sys._current_frames()
-    return [_line(task, holders, frames.get(task.ident)) for task in tasks]
+    lines = [_line(task, holders, frames.get(task.ident)) for task in tasks]
+    frames.clear()  # this frame is among them, and all that its callers hold would stay
+    return lines
 
 
 def _line(task: Task, holders: Mapping[int, str], frame: FrameType | None) -> str:
@@ -59,7 +61,7 @@ def _what(task: Task, holders: Mapping[int, str], library: list[FrameType]) -> s
 def _split(frame: FrameType | None) -> tuple[list[FrameType], FrameType | None]:
     """Return the innermost frames that are the standard library's, and the one that has called them."""
     frames = [each for each in _outwards(frame) if not each.f_code.co_filename.startswith(HERE)]
-    number = next((n for n, each in enumerate(frames) if not is_library(each)), len(frames))
+    number = next((n for n, each in enumerate(frames) if not _is_library(each)), len(frames))
     if number < len(frames):
         return frames[:number], frames[number]
     return [each for each in frames if not each.f_code.co_qualname.startswith("Thread.")], None
@@ -71,7 +73,6 @@ def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def is_library(frame: FrameType) -> bool:
-    """Return whether a frame is of the standard library."""
+def _is_library(frame: FrameType) -> bool:
     path = frame.f_code.co_filename
     return path.startswith(STANDARD_LIBRARY) and "site-packages" not in path

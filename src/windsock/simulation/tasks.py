@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from _thread import LockType, allocate_lock
 from typing import Any
 
-__all__ = ["Task"]
+__all__ = ["Task", "locked"]
+
+acquire = LockType.acquire  # as it is without a world
+
+
+def locked() -> LockType:
+    """Return a lock that is taken already: what a task waits on until its turn."""
+    lock = allocate_lock()
+    acquire(lock)
+    return lock
 
 
 class Task:

@@ -54,6 +54,7 @@ def _raise(error: BaseException) -> NoReturn:
 def _raise_in_workers(task: Task, error: BaseException) -> bool:
     frames = sys._current_frames()
     workers = [each for each in task.baton.members if each is not task and _works_for_trio(frames.get(each.ident))]
+    frames.clear()  # this frame is among them
     for each in workers:
         task.baton.throw(each, error)
     return bool(workers)
