@@ -100,6 +100,13 @@ def test_an_outage(where: str) -> None:
         assert answers(server)
 
 
+def test_an_outage_that_is_not_entered_says_that_it_did_nothing() -> None:
+    with real_server([*PROGRAM, "{port}"], stop_signal=signal.SIGINT) as server:
+        with pytest.warns(RuntimeWarning, match=r"outage\(\) did nothing"):
+            server.outage()
+        assert answers(server)
+
+
 def test_a_crash_that_the_test_has_not_noticed_is_raised_at_the_end() -> None:
     server = real_server(SERVER)
     ask(server.address, "exit")

@@ -185,20 +185,20 @@ class RealServer(ProgramPlace):
 
     def pause(self) -> None:
         """Stop all its processes where they stand (SIGSTOP): it accepts connections, and does not answer."""
-        process = self._running("pause")
+        process = self._running("pause()")
         self._changes.note("pause()", is_down=True)
         process.signal_all(signal.SIGSTOP)
         process.wait_until_paused()
 
     def resume(self) -> None:
         """Undo `pause()`."""
-        self._running("resume").signal_all(signal.SIGCONT)
+        self._running("resume()").signal_all(signal.SIGCONT)
         if self._changes and self._changes[-1].is_down:
             self._changes.note("resume()", is_down=False)
 
     def kill(self) -> None:
         """Kill all its processes (SIGKILL), and wait until they are gone. Connections are reset or ended."""
-        self._running("kill")
+        self._running("kill()")
         self._changes.note("kill()", is_down=True)
         self._execution.kill()
 
@@ -207,19 +207,12 @@ class RealServer(ProgramPlace):
 
         Raises what `stop()` and `real_server()` raise.
         """
-        self._check_not_stopped("restart()")
-        with self._changes.during("restart()"), self._down():
+        with self._down("restart()", self._check_not_stopped):
             pass
 
     def outage(self) -> contextlib.AbstractContextManager[None]:
         """Be down for the length of a `with`: it is stopped, clients are refused; then up again, same address."""
-        return Block("outage()", self._outage())
-
-    @contextlib.contextmanager
-    def _outage(self) -> Iterator[None]:
-        self._running("outage")
-        with self._changes.during("outage()"), self._down():
-            yield
+        return Block("outage()", self._down("outage()", self._running))
 
     @uninterrupted
     def stop(self) -> None:
@@ -258,18 +251,20 @@ class RealServer(ProgramPlace):
     # --- ends
 
     @contextlib.contextmanager
-    def _down(self) -> Iterator[None]:
-        before = self._execution.address
-        failure = self._execution.end()
-        try:
-            yield
-        finally:
-            if not self._is_stopped:
-                self._is_excused = False
-                start.start_again(self._execution)
-                self._check_proxy_leads_here(before)
-        if failure is not None:
-            raise failure
+    def _down(self, call: str, check: Callable[[str], object]) -> Iterator[None]:
+        check(call)
+        with self._changes.during(call):
+            before = self._execution.address
+            failure = self._execution.end()
+            try:
+                yield
+            finally:
+                if not self._is_stopped:
+                    self._is_excused = False
+                    start.start_again(self._execution)
+                    self._check_proxy_leads_here(before)
+            if failure is not None:
+                raise failure
 
     @uninterrupted
     def _give_up(self) -> None:
@@ -277,10 +272,10 @@ class RealServer(ProgramPlace):
         self._execution.kill()
         self._execution.workspace.remove()
 
-    def _running(self, method: str) -> Process:
-        self._check_not_stopped(f"{method}()")
+    def _running(self, call: str) -> Process:
+        self._check_not_stopped(call)
         if not self.is_running:
-            raise UsageError(f"{method}(): {self.describe()}; expected a program that runs: call restart() first")
+            raise UsageError(f"{call}: {self.describe()}; expected a program that runs: call restart() first")
         return self.process
 
     def _check_not_stopped(self, what: str) -> None:
