@@ -108,7 +108,7 @@ def test_a_falsifying_example_is_code_that_replays() -> None:
     with pytest.raises(AssertionError) as failure:
         hypothesis.settings(max_examples=500, database=None, deadline=None, derandomize=True)(search)()
 
-    (code,) = re.findall(r"interleaving=(\[.*\])", "".join(failure.value.__notes__))
+    (code,) = re.findall(r"interleaving=(\[.*\])", "".join(failure.value.__notes__), re.DOTALL)
     assert counted(simulated(interleaving=ast.literal_eval(code))) == 1
 
 
@@ -157,3 +157,20 @@ def test_an_interleaving_needs_no_seed_to_be_repeated() -> None:
             return random.random()
 
     assert drawn() == drawn()
+
+
+def test_threads_that_are_started_one_after_the_other_do_not_begin_in_that_order_alone() -> None:
+    def order_of(seed: int) -> tuple[int, ...]:
+        order: list[int] = []
+        with simulated(seed=seed):
+            threads = [threading.Thread(target=order.append, args=[number]) for number in range(5)]
+            for each in threads:
+                each.start()
+            for each in threads:
+                each.join()
+        return tuple(order)
+
+    orders = [order_of(seed) for seed in range(40)]
+
+    assert len(set(orders)) > 5
+    assert [order_of(seed) for seed in range(40)] == orders

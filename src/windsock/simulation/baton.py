@@ -18,7 +18,7 @@ from windsock.simulation.errors import Deadlock, Livelock, Standstill
 from windsock.simulation.interpreter import tail_of
 from windsock.simulation.raised import RaisedErrors
 from windsock.simulation.report import describe, describe_running
-from windsock.simulation.schedule import Schedule
+from windsock.simulation.schedule import PREEMPTION, Schedule
 from windsock.simulation.tasks import Task, locked
 
 __all__ = ["Baton", "Stuck"]
@@ -162,9 +162,9 @@ class Baton:
         with suppress(RuntimeError):  # it has been woken already
             release(self._poke)
 
-    def pause(self, task: Task) -> None:
+    def pause(self, task: Task, probability: float = PREEMPTION) -> None:
         """Let another task run first, if the seed says so."""
-        if self.schedule.preempts():
+        if self.schedule.preempts(probability):
             self.yield_turn(task)
 
     def yield_turn(self, task: Task) -> None:

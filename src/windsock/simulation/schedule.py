@@ -13,7 +13,7 @@ from itertools import count
 from windsock.simulation.interleaving import Interleaving
 from windsock.simulation.tasks import Task
 
-__all__ = ["Schedule"]
+__all__ = ["PREEMPTION", "Schedule"]
 
 FREE_IDLE_CALLS = 10_000
 """How often a thread may look at the clock, or not wait, before time begins to creep: only loops come there."""
@@ -96,11 +96,11 @@ class Schedule:
             self._fire()
         return bool(self._ready)
 
-    def preempts(self) -> bool:
+    def preempts(self, probability: float = PREEMPTION) -> bool:
         """Decide whether the running task is to let another one run first."""
         if self._interleaving is not None:
             return self.has_others() and self._interleaving.preempts()
-        return self.has_others() and self._random() < PREEMPTION
+        return self.has_others() and self._random() < probability
 
     def creep(self, task: Task) -> bool:
         """Count a call that passes no time; after many in a row time moves on by itself, so that a loop ends.
