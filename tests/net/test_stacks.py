@@ -50,7 +50,7 @@ LOOKERS = [
     ("windsock.net.stacks", "stacks", "stacks()"),
     ("windsock.net.whereabouts", "places", "list(places())"),
     ("windsock.findings.places", "places_of_threads", "list(places_of_threads())"),
-    ("pytest_windsock.debuggers", "are_at_work", "[are_at_work(each) for each in sys._current_frames()]"),
+    ("pytest_windsock.debuggers", "are_at_work", "[are_at_work(each.ident) for each in threading.enumerate()]"),
 ]
 
 

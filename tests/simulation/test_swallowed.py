@@ -208,6 +208,75 @@ def catch_as_a_value(error: Any = Deadlock) -> None:
         receive()
 
 
+def catch_what_is_raised_again() -> None:
+    with pytest.raises(Deadlock):  # noqa: PT012
+        try:
+            receive()
+        except Exception:  # noqa: TRY203
+            raise
+
+
+def catch_the_last_of_three() -> None:
+    def retry() -> None:
+        for number in range(3):
+            try:
+                receive()
+            except Exception:
+                if number == 2:
+                    raise
+            time.sleep(1)
+
+    with pytest.raises(Deadlock):
+        retry()
+
+
+def catch_what_was_kept() -> None:
+    error = error_of(receive_as_any)
+    time.sleep(1)
+    with pytest.raises(Deadlock):
+        raise error or ValueError
+
+
+def receive_as_any() -> None:
+    kept: list[Exception] = []
+    try:
+        receive()
+    except Exception as error:
+        kept.append(error)
+    time.sleep(1)
+    raise kept[0]
+
+
+def catch_beside_a_function_that_returns() -> None:
+    def end() -> None:
+        return
+
+    with pytest.raises(Deadlock):  # noqa: PT012
+        try:
+            receive()
+        finally:
+            end()
+
+
+def catch_by_a_keyword() -> None:
+    try:
+        with pytest.raises(expected_exception=Deadlock):
+            receive()
+    except Exception:  # noqa: TRY203
+        raise
+
+
+def catch_in_a_loop() -> None:
+    for expected, call in ((Deadlock, receive), (ValueError, int_of_nothing)):
+        with pytest.raises(expected):
+            call()
+
+
+def int_of_nothing() -> None:
+    time.sleep(1)
+    int("")
+
+
 def catch_with_a_class() -> None:
     with Expecting():
         receive()
@@ -273,6 +342,12 @@ NAMING = [
     catch_as_expected,
     catch_as_a_value,
     catch_with_a_class,
+    catch_what_is_raised_again,
+    catch_the_last_of_three,
+    catch_what_was_kept,
+    catch_beside_a_function_that_returns,
+    catch_by_a_keyword,
+    catch_in_a_loop,
     catch_and_return,
     catch_in_a_group,
     catch_out_of_a_group,
@@ -293,14 +368,16 @@ def test_who_names_it_may_catch_it(test: Callable[[], None]) -> None:
         test()
 
 
-@pytest.mark.parametrize("caught", [Deadlock, Exception])
-def test_a_socket_that_the_client_has_dropped_is_closed_at_its_next_wait(caught: type[Exception]) -> None:
+@pytest.mark.parametrize("catch", ["by name", "with others"])
+def test_a_socket_that_the_client_has_dropped_is_closed_at_its_next_wait(catch: str) -> None:
     def drop() -> None:
         client = socket.create_connection(listener.getsockname())
-        try:
-            client.recv(1)
-        except caught:
-            pass
+        with contextlib.suppress(Deadlock) if catch == "by name" else contextlib.nullcontext():
+            try:
+                client.recv(1)
+            except Exception as error:
+                if catch == "by name":
+                    raise error  # noqa: TRY201
 
     with contextlib.suppress(Deadlock), simulated(seed=1), serving_one() as (listener, ended):
         drop()
@@ -308,6 +385,22 @@ def test_a_socket_that_the_client_has_dropped_is_closed_at_its_next_wait(caught:
         was_closed = ended.wait(1)
 
     assert was_closed
+
+
+class Strange(Exception):
+    """An error of a client that compares itself by what other errors lack."""
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.code == other.code)  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return 1
+
+
+def test_the_failure_of_a_test_is_its_own_whatever_its_methods_do() -> None:
+    with pytest.raises(Strange), simulated(seed=1):  # noqa: PT012
+        receive_or_nothing()
+        raise Strange
 
 
 @contextlib.contextmanager

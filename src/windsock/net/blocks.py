@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from contextlib import _GeneratorContextManager
 
 __all__ = ["Block"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
 T = TypeVar("T")
 
 
@@ -18,7 +24,7 @@ class Block(AbstractContextManager[T]):
     `call` is how the test has got it, such as "outage()".
     """
 
-    def __init__(self, call: str, manager: AbstractContextManager[T]) -> None:
+    def __init__(self, call: str, manager: _GeneratorContextManager[T]) -> None:
         self._call = call
         self._manager = manager
         self._was_entered = False
@@ -32,6 +38,11 @@ class Block(AbstractContextManager[T]):
     ) -> bool | None:
         __tracebackhide__ = True  # pytest leaves such frames out
         return self._manager.__exit__(kind, error, at)
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Decorate a function, each call of which is a block."""
+        self._was_entered = True
+        return self._manager(function)
 
     def __del__(self) -> None:
         if not self._was_entered:

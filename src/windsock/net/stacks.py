@@ -7,14 +7,13 @@ crashes. So the collector rests while stacks are looked at, as it does in `sys._
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
 from typing import Any
 
-from windsock.net.system import threading
+from windsock.net.collector import resting
 
 __all__ = ["MOST_FRAMES", "locals_of", "outwards", "stack_of", "stacks"]
 
@@ -22,26 +21,10 @@ MOST_FRAMES = 200
 """Frames of one stack that are looked at."""
 COLLECTS_ANYWHERE = sys.version_info < (3, 12)
 
-_lock = threading.Lock()
-_depth = [0]
 
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
+def _undisturbed() -> AbstractContextManager[None]:
     """Keep the garbage collector from running within a block, in which frames of other threads are looked at."""
-    if not COLLECTS_ANYWHERE or not (gc.isenabled() or _depth[0]):
-        yield
-        return
-    with _lock:
-        _depth[0] += 1
-        gc.disable()
-    try:
-        yield
-    finally:
-        with _lock:
-            _depth[0] -= 1
-            if not _depth[0]:
-                gc.enable()
+    return resting() if COLLECTS_ANYWHERE else nullcontext()
 
 
 def stacks() -> dict[int, list[FrameType]]:

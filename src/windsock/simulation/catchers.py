@@ -1,15 +1,16 @@
 """Whether code has caught an error along with all others: `except Exception`, a bare `except`, `suppress(Exception)`.
 
 Python does not keep which clause has caught an error. The first frame of its traceback is the function that did, and
-the function's source has the clauses around the line. Where that leaves a doubt, it was caught on purpose.
+the function's source has the clauses around the line. Where that leaves a doubt, it was caught on purpose: in clauses
+with local names, of whose values only the last is known, and in handlers that may raise the error again.
 """
 
 from __future__ import annotations
 
 import ast
 import builtins
-import inspect
 import linecache
+import warnings
 from collections.abc import Iterable, Iterator
 from types import FrameType, ModuleType, TracebackType
 from typing import Any, TypeAlias
@@ -25,11 +26,22 @@ CARRIERS = {
 """Packages that catch all errors to raise them elsewhere, or to report them."""
 EXPECTS = {"raises", "RaisesExc", "RaisesGroup", "assertRaises", "assertRaisesRegex"}
 """Names of context managers that catch what a test expects."""
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 Clause: TypeAlias = ast.Try | ast.TryStar | ast.With | ast.AsyncWith
 
 
 def is_caught_with_others(trace: TracebackType, error: BaseException) -> bool:
-    """Return whether the function at the start of a traceback has caught the error by a clause for all errors."""
+    """Return whether the function at the start of a traceback has caught the error by a clause for all errors.
+
+    Raises no error: source that cannot be read is a doubt.
+    """
+    try:
+        return _is_caught_with_others(trace, error)
+    except Exception:
+        return False
+
+
+def _is_caught_with_others(trace: TracebackType, error: BaseException) -> bool:
     frame = trace.tb_frame
     if str(frame.f_globals.get("__name__", "")).partition(".")[0] in CARRIERS:
         return False
@@ -43,20 +55,24 @@ def is_caught_with_others(trace: TracebackType, error: BaseException) -> bool:
 
 def _clauses_around(frame: FrameType, line: int) -> list[Clause]:
     """Return the `try` and `with` statements of a function around one of its lines, the innermost first."""
-    try:
-        tree = ast.parse("".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals)))
-    except SyntaxError:
-        return []
     found: list[Clause] = []
-    for node in _path_to(tree, line):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+    for node in _path_to(_parsed(frame), line):
+        if isinstance(node, FUNCTIONS):
             found.clear()
-        elif isinstance(node, ast.Try | ast.TryStar):
-            if node.body[0].lineno <= line <= (node.body[-1].end_lineno or 0):
-                found.insert(0, node)
-        elif isinstance(node, ast.With | ast.AsyncWith):
+        elif isinstance(node, ast.Try | ast.TryStar | ast.With | ast.AsyncWith) and _contains(node.body, line):
             found.insert(0, node)
     return found
+
+
+def _parsed(frame: FrameType) -> ast.Module:
+    """Return the source of a frame's module; an empty one if there is none."""
+    lines = linecache.getlines(frame.f_code.co_filename, frame.f_globals)
+    with warnings.catch_warnings(action="ignore"):  # those about its text have been given at its import
+        return ast.parse("".join(lines))
+
+
+def _contains(body: list[ast.stmt], line: int) -> bool:
+    return body[0].lineno <= line <= (body[-1].end_lineno or 0)
 
 
 def _path_to(node: ast.AST, line: int) -> Iterator[ast.AST]:
@@ -72,71 +88,70 @@ def _path_to(node: ast.AST, line: int) -> Iterator[ast.AST]:
 
 
 def _is_broad_try(clause: Any, frame: FrameType, error: BaseException) -> bool | None:
-    """Return whether a `try` has caught an error along with all others; None if it has not caught it."""
+    """Return whether a `try` has caught an error along with all others; None if it has not, or raises it again."""
     for handler in clause.handlers:
-        if handler.type is None:
-            return True
-        found = _is_broad([handler.type], frame, error)
+        found = True if handler.type is None else _is_broad([handler.type], frame, error)
         if found is not None:
-            return found
-    leaves = any(isinstance(each, ast.Return) for part in clause.finalbody for each in ast.walk(part))
+            return None if found and _may_raise_again(handler) else found
+    leaves = any(isinstance(each, ast.Return) for each in _nodes_of(clause.finalbody))
     return True if leaves else None
+
+
+def _may_raise_again(handler: ast.ExceptHandler) -> bool:
+    raises = [each.exc for each in _nodes_of(handler.body) if isinstance(each, ast.Raise)]
+    return any(each is None or (isinstance(each, ast.Name) and each.id == handler.name) for each in raises)
+
+
+def _nodes_of(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Give the nodes of a block that are not in functions defined there."""
+    for each in body:
+        yield each
+        if not isinstance(each, FUNCTIONS):
+            yield from _nodes_of(ast.iter_child_nodes(each))
 
 
 def _is_broad_with(clause: Any, frame: FrameType, error: BaseException) -> bool | None:
     for item in reversed(clause.items):
-        expression = item.context_expr
-        if isinstance(expression, ast.Call):
-            name = getattr(expression.func, "attr", getattr(expression.func, "id", ""))
+        call = item.context_expr
+        if isinstance(call, ast.Call):
+            name = getattr(call.func, "attr", getattr(call.func, "id", ""))
             found = None
-            if name == "suppress" or name in EXPECTS:
-                found = _is_broad(expression.args if name == "suppress" else expression.args[:1], frame, error)
-        else:
-            found = False if hasattr(_value(expression, frame), "expected_exception") else None
-        if found is not None:
-            return found
+            if name == "suppress":
+                found = _is_broad(call.args, frame, error)
+            elif name in EXPECTS:
+                found = _is_broad(call.args[:1], frame, error) if call.args else False
+            if found is not None:
+                return found
     return None
 
 
 def _is_broad(expressions: Iterable[ast.expr], frame: FrameType, error: BaseException) -> bool | None:
     """Return whether classes that catch an error are not its own; None if they do not catch it, False in doubt."""
-    values = [_value(each, frame) for each in expressions]
-    classes = list(_classes_in(values))
+    classes = list(_classes_in([_value(each, frame) for each in expressions]))
     if None in classes:
         return False
-    catching = [each for each in classes if isinstance(error, each)]
-    return None if not catching else not any(issubclass(each, WindsockError) for each in catching)
+    catching = [each for each in type(error).__mro__ if any(each is class_ for class_ in classes)]
+    return None if not catching else not any(WindsockError in each.__mro__ for each in catching)
 
 
 def _classes_in(value: Any) -> Iterator[Any]:
     """Give the exception classes in nested tuples; None for anything else."""
-    if isinstance(value, tuple | list):
+    if type(value) in (tuple, list):
         for each in value:
             yield from _classes_in(each)
     else:
-        yield value if isinstance(value, type) and issubclass(value, BaseException) else None
-
-
-def _local(frame: FrameType, name: str) -> Any:
-    """Return a function's local variable; up to Python 3.12 its frame keeps the copy that was made of all of them."""
-    copy = frame.f_locals
-    value = copy.get(name)
-    if isinstance(copy, dict):
-        copy.clear()
-    return value
+        yield value if isinstance(value, type) and BaseException in type.mro(value) else None
 
 
 def _value(expression: ast.expr, frame: FrameType) -> Any:
-    """Return the value of a name, an attribute or a tuple of them, without running code; None if it has none."""
+    """Return the value of a global name, of its attribute, or of a tuple of such; None for anything else."""
     if isinstance(expression, ast.Tuple):
         return tuple(_value(each, frame) for each in expression.elts)
     if isinstance(expression, ast.Name):
         name, code = expression.id, frame.f_code
-        if name in (*code.co_varnames, *code.co_cellvars, *code.co_freevars):
-            return _local(frame, name)
-        return frame.f_globals.get(name, getattr(builtins, name, None))
+        is_local = name in (*code.co_varnames, *code.co_cellvars, *code.co_freevars)
+        return None if is_local else frame.f_globals.get(name, getattr(builtins, name, None))
     if isinstance(expression, ast.Attribute):
         owner = _value(expression.value, frame)
-        find = getattr if isinstance(owner, ModuleType) else inspect.getattr_static
-        return find(owner, expression.attr, None)
+        return getattr(owner, expression.attr, None) if type(owner) is ModuleType else None
     return None

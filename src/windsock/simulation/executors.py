@@ -14,6 +14,7 @@ from _queue import SimpleQueue
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import thread as threads_of_executors
+from contextlib import suppress
 from functools import cache, partial
 from typing import Any
 
@@ -68,6 +69,8 @@ class Executors:
                 if name not in own:
                     own[name] = make()
             values = {name: make() for name, make in FRESH.items()}
+            if not isinstance(own[QUEUE], SimpleQueue):  # the user has put another one there
+                values[QUEUE] = type(own[QUEUE])()
             self._known[id(executor)] = executor, values | {SHUT: own[SHUT]}
         return self._known[id(executor)][1]
 
@@ -85,8 +88,9 @@ class Executors:
 
     def end(self) -> None:
         """Have executors use what they have themselves; the threads of one that the world has shut down end."""
-        setattr(ThreadPoolExecutor, COUNTER, self._counter)
-        for name in FRESH:
+        if self._counter is not None:
+            setattr(ThreadPoolExecutor, COUNTER, self._counter)
+        for name in vars(ThreadPoolExecutor).keys() & FRESH.keys():
             delattr(ThreadPoolExecutor, name)
         joined_at_exit = vars(threads_of_executors).get("_threads_queues", {})
         for key, (executor, values) in self._known.items():
@@ -94,7 +98,8 @@ class Executors:
                 joined_at_exit.pop(thread, None)  # one that has not ended would not let the interpreter exit
             if key in self._shut:
                 vars(executor)[SHUT] = True
-                vars(executor)[QUEUE].put(None)
+                with suppress(Exception):  # a queue of the user's own may not take it
+                    vars(executor)[QUEUE].put(None)
         self._known.clear()
 
 

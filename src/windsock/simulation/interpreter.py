@@ -174,7 +174,8 @@ class ThreadNumbers:
         """Go on where the process was."""
         if self._names is not None:
             vars(threading)["_counter"] = self._names
-        del threading.Thread.__hash__
+        if "__hash__" in vars(threading.Thread):
+            del threading.Thread.__hash__
 
     def _hash(self) -> Callable[[Any], int]:
         def number_of(thread: Any) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from types import TracebackType
 
@@ -32,6 +31,8 @@ class RaisedErrors:
         self._main = main
         self._last: WindsockError | None = None
         self._swallowed: WindsockError | None = None
+        self._trace: TracebackType | None = None
+        """What the traceback of the swallowed one began with when it was caught."""
 
     def add(self, task: Task, error: BaseException) -> BaseException:
         """Return an error that a task raises now; one of the world's in the main thread is noted."""
@@ -43,12 +44,14 @@ class RaisedErrors:
     def settle(self) -> None:
         """Look who has caught the last error, unless it is on its way still."""
         error = self._last
-        if error is None or error in _chain(sys.exc_info()[1]):
+        if error is None or _has_led_to(error, sys.exc_info()[1]):
             return
         self._last, self.is_open = None, False
         trace = error.__traceback__
-        if self._swallowed is None and trace is not None and is_caught_with_others(trace, error):
-            self._swallowed = error
+        if trace is None or not is_caught_with_others(trace, error):
+            self._swallowed = None  # a client that retries has let the last one out
+        elif self._swallowed is None:
+            self._swallowed, self._trace = error, trace
             frame, name = trace.tb_frame, type(error).__name__
             error.add_note(
                 f"{frame.f_code.co_qualname}() in {short_path(frame)} caught this {name} along with other errors, and "
@@ -61,11 +64,13 @@ class RaisedErrors:
 
         There is none if the test fails because of it: if it has led to `failure`.
         """
-        if self._last in _chain(failure):
+        if self._last is not None and _has_led_to(self._last, failure):
             self._last = None
         self.settle()
         found, self._swallowed = self._swallowed, None
-        return None if found in _chain(failure) else found
+        was_raised_again = found is not None and found.__traceback__ is not self._trace
+        self._trace = None
+        return None if found is None or was_raised_again or _has_led_to(found, failure) else found
 
 
 def _clear(trace: TracebackType | None) -> None:
@@ -77,20 +82,16 @@ def _clear(trace: TracebackType | None) -> None:
         trace = trace.tb_next
 
 
-def _chain(error: BaseException | None) -> list[BaseException]:
-    """Return an error, those in it if it is a group, and those that have led to them."""
-    found: list[BaseException] = []
-    todo = [error]
+def _has_led_to(error: BaseException, failure: BaseException | None) -> bool:
+    """Return whether an error is another one, in that if it is a group, or one of those that have led to them."""
+    seen: dict[int, BaseException] = {}
+    todo = [failure]
     while todo:
         each = todo.pop()
-        if each is not None and each not in found:
-            found.append(each)
-            todo += _before(each)
-    return found
-
-
-def _before(error: BaseException) -> Iterator[BaseException | None]:
-    yield error.__cause__
-    yield error.__context__
-    if isinstance(error, BaseExceptionGroup):
-        yield from error.exceptions
+        if each is error:
+            return True
+        if each is not None and id(each) not in seen:
+            seen[id(each)] = each
+            todo += [each.__cause__, each.__context__]
+            todo += each.exceptions if isinstance(each, BaseExceptionGroup) else ()
+    return False

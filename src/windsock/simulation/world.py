@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 import random
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import StillRunning, UsageError
 from windsock.faults.options import plans_from
 from windsock.net import virtual
 from windsock.net.blocks import Block
+from windsock.net.collector import resting
 from windsock.scripts.checks import check_seconds
 from windsock.simulation import interpreter, live, pinning, skin
 from windsock.simulation.baton import Baton
@@ -168,18 +169,21 @@ class World:
 
     def end(self) -> list[str]:
         """End the world; return the names of its threads that would not end. For windsock itself."""
-        try:
+        steps = (
+            partial(virtual.set_live, is_live=False),
+            live.leave,
+            self._workers.end,
+            self.executors.end,
+            self._numbers.end,
+            self.randomness.end,
+            skin.remove,
+            self._socket_files.close,
+            partial(pinning.pin, self._processors),
+        )
+        with ExitStack() as stack:  # each of them, even if another one fails
+            for each in reversed(steps):
+                stack.callback(each)
             return end_threads(self.baton)
-        finally:
-            virtual.set_live(is_live=False)
-            live.leave()
-            self._workers.end()
-            self.executors.end()
-            self._numbers.end()
-            self.randomness.end()
-            skin.remove()
-            self._socket_files.close()
-            pinning.pin(self._processors)
 
 
 @contextmanager
@@ -209,22 +213,18 @@ def simulated(
     world = _new_world(seed if seed is not None or points is None else 0, most_steps, trace, points)
     world.network.links.install(plans_from(faults))
     world.link("localhost", "localhost")  # where a fault that acts on no link is refused
-    collects = gc.isenabled()
-    gc.disable()  # when it runs depends on what the process did before
     failure: BaseException | None = None
-    try:
-        world.begin()
-        yield world
-        world.check()
-    except BaseException as error:
-        failure = error
-        world.check(failure)
-        raise
-    finally:
-        left = world.end()
-        if collects:
-            gc.enable()
-        _report(left, failure)
+    with resting():  # when the collector runs depends on what the process did before
+        try:
+            world.begin()
+            yield world
+            world.check()
+        except BaseException as error:
+            failure = error
+            world.check(failure)
+            raise
+        finally:
+            _report(world.end(), failure)
 
 
 def _new_world(seed: Any, most_steps: Any, trace: bool, interleaving: Interleaving | None) -> World:
