@@ -70,7 +70,7 @@ def test_it(serve, world):
     assert world.now == 3
 """
     commands = b"REAL_SLEEP[0](2)\ntime.sleep(3)\nc\n"
-    result = debug(pytester, f"{HEAD}\n{code}", commands, "-p", "no:randomly")
+    result = debug(pytester, f"{HEAD}\n{code}", commands, "-p", "no:randomly", "-o", "windsock_hang_timeout=1")
 
     result.assert_outcomes(passed=2)
 
