@@ -80,7 +80,7 @@ def test_a_call_that_no_rule_matches_is_named(transport: str) -> None:
             message = calling(4).encode()
             client.send(message if server.is_datagram else mark_record(message))
             server.requests.wait(1)
-            server.drain()
+        server.drain()  # the client has left: its handler is waited for
 
         (error,) = server.errors
     assert isinstance(error, UnexpectedMessage)
