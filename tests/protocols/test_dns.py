@@ -15,7 +15,7 @@ from dns import resolver as client_library
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from windsock import RunningServer, UsageError, serving
+from windsock import RunningServer, StartError, UsageError, serving
 from windsock.fakes.errors import UnexpectedMessage
 from windsock.harness import CONCURRENCIES
 from windsock.protocols import DecodeError, dns
@@ -243,7 +243,7 @@ def pair() -> Iterator[list[RunningServer]]:
                 with serving(port=datagrams.port, framing="dns") as streams:
                     yield [datagrams, streams]
                     return
-            except OSError:
+            except StartError:
                 continue
     pytest.fail("no port is free for both")
 
