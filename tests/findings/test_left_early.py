@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import socket
+import threading
 
+import windsock
 from tests.findings.conftest import Conclude
+from tests.support.waiting import DEADLINE
+from windsock.findings.conclusions import case_from
+from windsock.servers import BaseRequestHandler
 
 
 def test_bytes_left_unread_are_counted(conclude: Conclude) -> None:
@@ -68,3 +75,26 @@ def test_a_client_that_has_read_all_or_was_reset_by_a_fault_is_not_mentioned(con
 
     assert (found["test_read"], found["test_as_much_as_wanted"]) == ([], [])
     assert [each for each in found["test_reset"] if "the client left" in each] == []
+
+
+def test_a_reset_is_the_clients_end_though_its_handler_has_not_ended() -> None:
+    has_seen, goes_on = threading.Event(), threading.Event()
+
+    class Lingers(BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(100)
+            self.request.sendall(b"one two three")
+            with contextlib.suppress(ConnectionResetError):
+                self.request.recv(100)
+            has_seen.set()
+            goes_on.wait(DEADLINE)
+
+    with windsock.serving(Lingers, timeout=0.2) as server:
+        with socket.create_connection(server.address, timeout=DEADLINE) as client:
+            client.sendall(b"LIST")
+            assert client.recv(3) == b"one"
+        assert has_seen.wait(DEADLINE)
+        (facts,) = case_from([server], AssertionError("assert b'one' == b'one two three'")).servers
+        goes_on.set()
+
+    assert facts.connections[0].ending == "client reset"

@@ -14,7 +14,7 @@ from windsock.findings.downs import downs_in
 from windsock.findings.facts import ConnectionFacts, HandlerPlace, RuleFacts, ServerFacts
 from windsock.net import addresses
 from windsock.net.processes import has_ended
-from windsock.recording import Connection, Cutter, EachRecord, Framing, UntilEof
+from windsock.recording import Connection, Cutter, EachRecord, Ending, Framing, UntilEof
 from windsock.recording.events import Chunk, Direction, Kind
 from windsock.recording.store.spill_file import Event
 
@@ -172,7 +172,7 @@ def _connection(
         peer=addresses.show(connection.peer) if connection.peer else "",
         opened=connection.opened,
         closed=connection.closed_at,
-        ending=connection.ending_so_far(),
+        ending=connection.ending_so_far() or reader.reset,  # the handler may not have ended it yet
         chunks=chunks,
         upstream=upstream,
         downstream=_joined(chunks, Direction.DOWNSTREAM),
@@ -242,6 +242,7 @@ class _EventReader:
 
     def __init__(self) -> None:
         self.client_end: float | None = None
+        self.reset: Ending | None = None
         self.server_end: float | None = None
         self.unsent: tuple[int, int] | None = None
         self.faults: list[str] = []
@@ -259,6 +260,7 @@ class _EventReader:
             self.unsent = (self._reply, self._reply - int(data))
         elif kind in (Kind.CLIENT_EOF, Kind.CLIENT_RESET):
             self.client_end = time if self.client_end is None else self.client_end
+            self.reset = Ending.CLIENT_RESET if kind == Kind.CLIENT_RESET else self.reset
         elif kind in (Kind.HALF_CLOSE, Kind.CLOSE):
             self.server_end = time if self.server_end is None else self.server_end
         elif kind == Kind.FAULT:
