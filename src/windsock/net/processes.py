@@ -1,4 +1,4 @@
-"""Whether a child process has ended, without taking its exit status from whoever waits for it."""
+"""Whether a child process has ended; its exit status is left to the code that waits for it."""
 
 from __future__ import annotations
 
