@@ -30,6 +30,20 @@ def test_a_call_without_with_says_that_it_did_nothing(serving: Callable[[], Any]
             pass  # it is up
 
 
+def test_each_call_of_a_function_that_it_decorates_is_a_block() -> None:
+    with windsock.serving() as server:
+
+        @server.outage()
+        def connect() -> None:
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(server.address)
+
+        connect()
+        connect()
+        with socket.create_connection(server.address):
+            pass  # it is up
+
+
 def test_so_does_a_world() -> None:
     with windsock.simulated(seed=1) as world, pytest.warns(RuntimeWarning, match=r"outside\(\) did nothing"):
         world.outside()

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import ended_well, forked
 from tests.support.waiting import DEADLINE
+from windsock.net.collector import resting
 from windsock.net.stacks import stack_of, stacks
 
 LOOKS = """
@@ -104,3 +106,22 @@ def test_the_collector_is_as_it_was_afterwards(is_enabled: bool) -> None:
         assert gc.isenabled() is is_enabled
     finally:
         gc.enable()
+
+
+def test_it_runs_in_a_child_that_is_forked_while_it_rests() -> None:
+    def check() -> None:
+        assert gc.isenabled()
+
+    with resting():
+        assert not gc.isenabled()
+        assert ended_well(forked(check))
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_it_rests_until_the_last_block_has_ended() -> None:
+    with resting():
+        with resting():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()

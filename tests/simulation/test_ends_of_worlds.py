@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import signal
@@ -10,12 +11,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 
 import pytest
 
 from windsock.net.wakeup import Wakeup
 from windsock.simulation import Deadlock, Livelock, simulated
+from windsock.simulation.executors import Executors
 
 HERE = os.path.relpath(__file__)
 
@@ -291,3 +294,26 @@ def test_an_interruption_at_any_moment_loses_no_thread() -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split() == ["ended"] * 150
+
+
+@pytest.mark.parametrize("step", ["begin", "end"])
+def test_a_step_that_fails_leaves_nothing_of_the_world(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_executors: Executors) -> None:
+        raise KeyboardInterrupt
+
+    def begin_and_end() -> None:
+        with simulated(seed=1):
+            pass
+
+    lock = type(threading.Lock())
+    acquire = vars(lock)["acquire"]
+    monkeypatch.setattr(Executors, step, fail)
+    with pytest.raises(KeyboardInterrupt):
+        begin_and_end()
+    monkeypatch.undo()
+
+    assert vars(lock)["acquire"] is acquire
+    assert gc.isenabled()
+    begin_and_end()
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(int).result(10) == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from windsock.errors import UsageError
@@ -217,7 +217,7 @@ class RunningPair:
         if failures:
             raise failures[0] if len(failures) == 1 else BaseExceptionGroup(f"{self.name}: both failed", failures)
 
-    def outage(self) -> AbstractContextManager[None]:
+    def outage(self) -> Block[None]:
         """Be down for the length of a `with`, over TCP and UDP. See `RunningServer.outage`."""
         return Block("outage()", self._outage())
 
@@ -228,7 +228,7 @@ class RunningPair:
                 stack.enter_context(each.outage())
             yield
 
-    def outage_for(self, seconds: float) -> AbstractContextManager[None]:
+    def outage_for(self, seconds: float) -> Block[None]:
         """Be down for `seconds`, over TCP and UDP. See `RunningServer.outage_for`."""
         outage = timed_outage(self._outage(), seconds, self.tcp.options.timeout)
         return Block(f"outage_for({seconds!r})", outage)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import StillRunning, UsageError
@@ -252,7 +252,7 @@ class RunningServer(FakeAPI, CheckpointAPI):
         if fake is not None:
             fake.expectations.settle(self.server, self.options.timeout)
 
-    def outage(self) -> AbstractContextManager[None]:
+    def outage(self) -> Block[None]:
         """Be down for the length of a `with`: connections end, clients are refused; then up again, same address."""
         return Block("outage()", self._outage())
 
@@ -267,7 +267,7 @@ class RunningServer(FakeAPI, CheckpointAPI):
         with self._recorder.changes.during("outage()"), outage:
             yield
 
-    def outage_for(self, seconds: float) -> AbstractContextManager[None]:
+    def outage_for(self, seconds: float) -> Block[None]:
         """Be down as in `outage()`, but come up again after `seconds`, in the middle of the `with` if it lasts longer.
 
         Raises UsageError, and StillRunning if the server is not up again `timeout` seconds after the `with`.

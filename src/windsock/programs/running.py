@@ -210,7 +210,7 @@ class RealServer(ProgramPlace):
         with self._down("restart()", self._check_not_stopped):
             pass
 
-    def outage(self) -> contextlib.AbstractContextManager[None]:
+    def outage(self) -> Block[None]:
         """Be down for the length of a `with`: it is stopped, clients are refused; then up again, same address."""
         return Block("outage()", self._down("outage()", self._running))
 

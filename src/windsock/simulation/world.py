@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +89,7 @@ class World:
         task = self._task("advance")
         self.baton.park(task, f"advance({seconds:.6g})", seconds)
 
-    def outside(self) -> AbstractContextManager[None]:
+    def outside(self) -> Block[None]:
         """Make the calling thread's calls for real within a block, while the world and its clock stand still."""
         return Block("outside()", self._outside())
 
@@ -206,8 +206,8 @@ def simulated(
     `World.trace` keeps who ran when.
 
     Raises Unsupported where the interpreter does not allow it, UsageError for a wrong value or a world in a world,
-    Deadlock in the block if all threads wait and nothing is due, and StillRunning at the end for threads that do not
-    end.
+    Deadlock in the block if all threads wait and nothing is due, or at its end if it was caught along with all
+    other errors, and StillRunning at the end for threads that do not end.
     """
     points = None if interleaving is None else Interleaving(interleaving)
     world = _new_world(seed if seed is not None or points is None else 0, most_steps, trace, points)
